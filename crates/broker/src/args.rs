@@ -1,0 +1,67 @@
+//! How to reach Redis and how long to keep what is in it: the same for all three binaries.
+
+use std::time::Duration;
+
+use clap::Args;
+
+/// Where Redis is and how patient to be with it.
+#[derive(Args, Clone, Debug)]
+pub struct RedisArgs {
+    /// Redis or Valkey, as `redis://[user:password@]host:port/[db]` or `unix:///path/to/socket`
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379/",
+        hide_env_values = true
+    )]
+    pub redis_url: String,
+    /// What every key begins with, so that several systems can share one Redis
+    #[arg(long, env = "KEY_PREFIX", default_value = "dwb")]
+    pub key_prefix: String,
+    /// How long to wait for an answer of Redis before the connection is given up, in milliseconds
+    #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub redis_timeout_ms: u64,
+}
+
+impl RedisArgs {
+    /// How long to wait for an answer.
+    pub const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.redis_timeout_ms)
+    }
+}
+
+/// How much of what is over is kept, per queue. All processes of one system should agree on these.
+#[derive(Args, Clone, Debug)]
+pub struct QueueArgs {
+    /// How long a completed job and its result are kept, in seconds
+    #[arg(long, env = "KEEP_COMPLETED_SECS", default_value_t = 24 * 3600)]
+    pub keep_completed_secs: u64,
+    /// How long a failed job is kept, in seconds
+    #[arg(long, env = "KEEP_FAILED_SECS", default_value_t = 7 * 24 * 3600)]
+    pub keep_failed_secs: u64,
+    /// How many completed and how many failed jobs are kept, whatever their age
+    #[arg(long, env = "KEEP_JOBS", default_value_t = 100_000)]
+    pub keep_jobs: u64,
+    /// How many events a channel's log keeps
+    #[arg(long, env = "LOG_MAX_EVENTS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub log_max_events: u64,
+    /// How many bytes of events a channel's log keeps
+    #[arg(long, env = "LOG_MAX_BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub log_max_bytes: u64,
+    /// How long a channel's log is kept after its last event, in seconds
+    #[arg(long, env = "LOG_TTL_SECS", default_value_t = 24 * 3600)]
+    pub log_ttl_secs: u64,
+}
+
+impl Default for QueueArgs {
+    fn default() -> Self {
+        Self {
+            keep_completed_secs: 24 * 3600,
+            keep_failed_secs: 7 * 24 * 3600,
+            keep_jobs: 100_000,
+            log_max_events: 10_000,
+            log_max_bytes: 8 * 1024 * 1024,
+            log_ttl_secs: 24 * 3600,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The apalis backend: a source of claimed jobs for workers, and a sink for those who submit.
+//!
+//! It never returns an error from a poll, since that ends an apalis worker: the driver behind it reconnects instead.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use apalis_core::{
+    backend::{Backend, BackendConfig, finalize::Ephemeral},
+    task::Task,
+    worker::context::WorkerContext,
+};
+use protocol::Job;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::{
+    sync::{CancellationToken, PollSender},
+    task::TaskTracker,
+};
+
+use crate::{
+    AckLayer, Keys, Producer, QueueArgs, Redis, SubmitError, buffer::Buffer, driver::Driver,
+    lease::Leases, producer::Submission, sink::Pending,
+};
+
+/// How a worker consumes.
+#[derive(Clone, Debug)]
+pub struct ConsumerConfig {
+    /// The worker's name in Redis. It must be unique per start: leases are fenced by it.
+    pub worker: String,
+    /// How many jobs it holds at a time: those that run and those that it took ahead.
+    pub capacity: usize,
+    /// How long Redis believes that it is alive without a renewal.
+    pub lease: Duration,
+    /// No more jobs are taken when this is cancelled; what was taken ahead is handed back.
+    pub soft: CancellationToken,
+    /// What still runs when this is cancelled is handed back.
+    pub hard: CancellationToken,
+    /// Where the worker's tasks are accounted for.
+    pub tracker: TaskTracker,
+    /// Whether the last round was answered.
+    pub ready: watch::Sender<bool>,
+}
+
+/// A queue on Redis as an apalis backend. A clone has a sink of its own; consuming starts when apalis builds a
+/// worker from it.
+pub struct RedisBackend {
+    redis: Redis,
+    args: QueueArgs,
+    producer: Producer,
+    pub(crate) sender: PollSender<Submission>,
+    pub(crate) pending: Arc<Pending>,
+    consumer: Option<ConsumerConfig>,
+    source: Option<Source>,
+}
+
+/// The consuming half, once it runs.
+struct Source {
+    buffer: Arc<Buffer>,
+    closing: CancellationToken,
+    ended: oneshot::Receiver<Infallible>,
+}
+
+impl RedisBackend {
+    /// A backend that submits through a producer and consumes nothing.
+    pub fn new(redis: Redis, args: QueueArgs, producer: Producer) -> Self {
+        let sender = PollSender::new(producer.submissions());
+        Self {
+            redis,
+            args,
+            producer,
+            sender,
+            pending: Arc::default(),
+            consumer: None,
+            source: None,
+        }
+    }
+
+    /// Makes a worker's backend of it.
+    #[must_use]
+    pub fn consuming(mut self, config: ConsumerConfig) -> Self {
+        self.consumer = Some(config);
+        self
+    }
+
+    /// Starts the driver and the renewal of leases.
+    fn start(&mut self) {
+        let Some(config) = self.consumer.clone() else {
+            return;
+        };
+        let (ops_sender, ops) = mpsc::channel(config.capacity.saturating_mul(2).clamp(16, 4096));
+        let (alive, ended) = oneshot::channel();
+        let buffer = Arc::<Buffer>::default();
+        let leases = Arc::<Leases>::default();
+        let closing = CancellationToken::new();
+        let keys = Keys::new(self.redis.prefix(), self.producer.queue().clone());
+        let over = CancellationToken::new();
+        let renewal = Arc::clone(&leases).renew(
+            self.redis.clone(),
+            keys.clone(),
+            config.worker.clone(),
+            config.lease,
+            over.clone(),
+        );
+        config.tracker.spawn(renewal);
+        let driver = Driver {
+            redis: self.redis.clone(),
+            keys,
+            args: self.args.clone(),
+            ops,
+            ops_sender,
+            buffer: Arc::clone(&buffer),
+            leases,
+            closing: closing.clone(),
+            config: config.clone(),
+        };
+        config.tracker.spawn(async move {
+            driver.run().await;
+            over.cancel();
+            drop(alive);
+        });
+        self.source = Some(Source {
+            buffer,
+            closing,
+            ended,
+        });
+    }
+}
+
+impl Clone for RedisBackend {
+    fn clone(&self) -> Self {
+        let clone = Self::new(self.redis.clone(), self.args.clone(), self.producer.clone());
+        Self {
+            consumer: self.consumer.clone(),
+            ..clone
+        }
+    }
+}
+
+impl fmt::Debug for RedisBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBackend")
+            .field("queue", self.producer.queue())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Backend for RedisBackend {
+    type Task = Task<Job>;
+    type Error = SubmitError;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &WorkerContext,
+    ) -> Poll<Result<(), SubmitError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: &WorkerContext,
+    ) -> Poll<Option<Result<Task<Job>, SubmitError>>> {
+        match &self.source {
+            Some(source) => source.buffer.poll_pop(cx).map(|task| Some(Ok(task))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: &WorkerContext,
+    ) -> Poll<Result<(), SubmitError>> {
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(Ok(()));
+        };
+        source.closing.cancel();
+        // It ends by being dropped: the driver has written everything.
+        Pin::new(&mut source.ended).poll(cx).map(|_| Ok(()))
+    }
+}
+
+impl BackendConfig for RedisBackend {
+    type Args = Job;
+    type Id = String;
+    type Kind = Ephemeral;
+    type Config = Option<ConsumerConfig>;
+    type Layer = AckLayer;
+
+    fn config(&self) -> &Option<ConsumerConfig> {
+        &self.consumer
+    }
+
+    fn middleware(&mut self, _: &mut WorkerContext) -> AckLayer {
+        self.start();
+        AckLayer::new(
+            self.consumer
+                .as_ref()
+                .map(|config| config.hard.clone())
+                .unwrap_or_default(),
+        )
+    }
+}

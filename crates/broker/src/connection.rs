@@ -1,0 +1,147 @@
+//! A connection to Redis that comes back by itself.
+//!
+//! Unlike the client library's own manager it also gives a connection up when an answer is late: behind a stalled
+//! connection every later command would time out as well.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ScriptInvocation,
+    aio::{MultiplexedConnection, PubSub},
+};
+use tokio::sync::Mutex;
+
+use crate::{Error, RedisArgs};
+
+/// How long one attempt to connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A handle on Redis. Clones share one multiplexed connection, which is made when it is first needed and again
+/// after it failed. No call retries by itself: who calls knows whether that is safe.
+#[derive(Clone)]
+pub struct Redis {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    prefix: String,
+    timeout: Duration,
+    /// The connection, and how many were made before it.
+    current: Mutex<(u64, Option<MultiplexedConnection>)>,
+}
+
+impl Redis {
+    /// Checks the arguments; connects when first used.
+    pub fn new(args: &RedisArgs) -> Result<Self, Error> {
+        if args.key_prefix.contains(['{', '}']) || args.key_prefix.contains(char::is_whitespace) {
+            return Err(Error::Prefix(args.key_prefix.clone()));
+        }
+        let client = Client::open(args.redis_url.as_str()).map_err(Error::Url)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                client,
+                prefix: args.key_prefix.clone(),
+                timeout: args.timeout(),
+                current: Mutex::new((0, None)),
+            }),
+        })
+    }
+
+    /// What every key begins with.
+    pub fn prefix(&self) -> &str {
+        &self.shared.prefix
+    }
+
+    /// Where Redis is, without user and password.
+    pub fn address(&self) -> String {
+        self.shared.client.get_connection_info().addr().to_string()
+    }
+
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.query(&redis::cmd("PING")).await
+    }
+
+    /// Sends one command.
+    pub(crate) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Error> {
+        let (number, mut connection) = self.get().await?;
+        let result = cmd.query_async(&mut connection).await;
+        self.judge(number, result).await
+    }
+
+    /// Sends several commands in one round trip.
+    pub(crate) async fn pipe<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Error> {
+        let (number, mut connection) = self.get().await?;
+        let result = pipeline.query_async(&mut connection).await;
+        self.judge(number, result).await
+    }
+
+    /// Runs a script by its digest, and loads it first where Redis does not know it (any more).
+    pub(crate) async fn script<T: FromRedisValue>(
+        &self,
+        invocation: &ScriptInvocation<'_>,
+    ) -> Result<T, Error> {
+        let (number, mut connection) = self.get().await?;
+        let result = invocation.invoke_async(&mut connection).await;
+        self.judge(number, result).await
+    }
+
+    /// A connection of one's own, for a command that blocks. An answer may take `wait` longer than usual.
+    pub(crate) async fn dedicated(&self, wait: Duration) -> Result<MultiplexedConnection, Error> {
+        self.connect(self.shared.timeout + wait).await
+    }
+
+    /// A connection of one's own for pub/sub.
+    pub(crate) async fn pubsub(&self) -> Result<PubSub, Error> {
+        let connecting = self.shared.client.get_async_pubsub();
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(result) => result.map_err(Error::Connect),
+            Err(_) => Err(Error::Connect(timed_out())),
+        }
+    }
+
+    async fn connect(&self, timeout: Duration) -> Result<MultiplexedConnection, Error> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(timeout));
+        self.shared
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(Error::Connect)
+    }
+
+    async fn get(&self) -> Result<(u64, MultiplexedConnection), Error> {
+        let mut current = self.shared.current.lock().await;
+        if let (number, Some(connection)) = &*current {
+            return Ok((*number, connection.clone()));
+        }
+        let connection = self.connect(self.shared.timeout).await?;
+        current.0 += 1;
+        current.1 = Some(connection.clone());
+        Ok((current.0, connection))
+    }
+
+    /// Drops the connection on which a call failed, unless another took its place meanwhile.
+    async fn judge<T>(&self, number: u64, result: Result<T, RedisError>) -> Result<T, Error> {
+        if let Err(error) = &result
+            && (error.is_io_error()
+                || error.is_timeout()
+                || error.is_connection_dropped()
+                || error.is_unrecoverable_error()
+                // A primary that became a replica: the next connection may reach the new primary.
+                || error.code() == Some("READONLY"))
+        {
+            let mut current = self.shared.current.lock().await;
+            if current.0 == number {
+                current.1 = None;
+            }
+        }
+        result.map_err(Error::Command)
+    }
+}
+
+fn timed_out() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}

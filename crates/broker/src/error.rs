@@ -1,0 +1,62 @@
+//! What can go wrong between this process and Redis.
+
+use redis::RedisError;
+
+/// Why something could not be read from or written to Redis.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL of Redis can't be understood.
+    #[error("the Redis URL can't be used")]
+    Url(#[source] RedisError),
+    /// The key prefix has a character that keys can't have.
+    #[error("the key prefix {0:?} must not hold `{{`, `}}` or white space")]
+    Prefix(String),
+    /// No connection could be made.
+    #[error("Redis can't be reached: {0}")]
+    Connect(#[source] RedisError),
+    /// A command was not answered, or with an error.
+    #[error("Redis answered with an error: {0}")]
+    Command(#[source] RedisError),
+    /// What is stored is not what this version stores.
+    #[error("what is stored in Redis can't be read: {0}")]
+    Stored(String),
+}
+
+impl Error {
+    /// Whether Redis refused because its memory is full.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Command(error) if error.code() == Some("OOM"))
+    }
+
+    /// Whether the same call may succeed in a while: Redis is away, loading, busy or failing over.
+    ///
+    /// What is not temporary is a mistake in a script or a damaged key; trying again would loop for ever.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Command(error) => {
+                error.is_io_error()
+                    || error.is_timeout()
+                    || error.is_connection_dropped()
+                    || error.is_unrecoverable_error()
+                    || matches!(
+                        error.code(),
+                        Some(
+                            "LOADING"
+                                | "BUSY"
+                                | "TRYAGAIN"
+                                | "CLUSTERDOWN"
+                                | "MASTERDOWN"
+                                | "READONLY"
+                                | "NOREPLICAS"
+                                | "MISCONF"
+                                | "NOSCRIPT"
+                                | "OOM"
+                        )
+                    )
+            }
+            _ => false,
+        }
+    }
+}

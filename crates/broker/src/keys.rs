@@ -1,0 +1,95 @@
+//! The names of keys. Every key of a queue carries the hash tag `{<queue>}`, so that all of them lie in one Cluster
+//! slot and one script can change a job and publish its event together.
+
+use protocol::{JobId, JobState, QueueName, Topic};
+
+/// The keys of one queue.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    queue: QueueName,
+    base: String,
+}
+
+impl Keys {
+    /// The keys of a queue under a prefix.
+    pub fn new(prefix: &str, queue: QueueName) -> Self {
+        let base = format!("{prefix}{{{queue}}}:");
+        Self { queue, base }
+    }
+
+    /// The queue whose keys these are.
+    pub const fn queue(&self) -> &QueueName {
+        &self.queue
+    }
+
+    /// What every key of the queue begins with; what scripts get as `KEYS[1]`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The hash of a job.
+    pub(crate) fn job(&self, id: JobId) -> String {
+        format!("{}job:{id}", self.base)
+    }
+
+    /// The sorted set of a state's jobs. Waiting jobs are in lists instead.
+    pub(crate) fn state(&self, state: JobState) -> String {
+        format!("{}{state}", self.base)
+    }
+
+    /// The counters of states that can't be counted otherwise.
+    pub(crate) fn count(&self) -> String {
+        format!("{}count", self.base)
+    }
+
+    /// What happened since the queue began, by kind of happening.
+    pub(crate) fn totals(&self) -> String {
+        format!("{}totals", self.base)
+    }
+
+    /// The tenants that have waiting jobs of a priority.
+    pub(crate) fn ring(&self, line: u8) -> String {
+        format!("{}ring:{line}", self.base)
+    }
+
+    /// The waiting jobs of a priority and tenant.
+    pub(crate) fn line(&self, line: u8, tenant: &str) -> String {
+        format!("{}wait:{line}:{tenant}", self.base)
+    }
+
+    /// The list on which idle workers block.
+    pub(crate) fn wake(&self) -> String {
+        format!("{}wake", self.base)
+    }
+
+    /// The pub/sub channel of a topic.
+    pub(crate) fn channel(&self, topic: &Topic) -> String {
+        format!("{}ch:{topic}", self.base)
+    }
+
+    /// The set of all queues under a prefix.
+    pub(crate) fn queues(prefix: &str) -> String {
+        format!("{prefix}:queues")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{JobState, QueueName};
+
+    use super::Keys;
+
+    #[test]
+    fn every_key_has_the_queue_as_hash_tag() {
+        let keys = Keys::new("test", QueueName::new("chat").unwrap());
+        for key in [
+            keys.state(JobState::Failed),
+            keys.count(),
+            keys.ring(1),
+            keys.line(1, "a"),
+            keys.wake(),
+        ] {
+            assert!(key.starts_with("test{chat}:"), "{key}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Stores jobs in batches: while one batch is on its way to Redis, the next collects.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use protocol::{Job, JobId, QueueName};
+use rand::RngExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::{
+    Backoff, Error, Keys, QueueArgs, Receipt, Redis, SubmitError,
+    script::{self, ENQUEUE},
+};
+
+/// How jobs are collected into batches.
+#[derive(Clone, Debug)]
+pub struct ProducerConfig {
+    /// How long a job may take from being handed in to being confirmed before its submitter is told that it
+    /// is not. Outages shorter than this are not seen by clients.
+    pub accept_timeout: Duration,
+    /// How many jobs may wait to be stored; more make the submitter wait.
+    pub capacity: usize,
+    /// How many jobs go in one batch.
+    pub max_batch: usize,
+    /// How many bytes of payload and announcement begin no further job in a batch.
+    pub max_batch_bytes: usize,
+}
+
+impl Default for ProducerConfig {
+    fn default() -> Self {
+        Self {
+            accept_timeout: Duration::from_secs(10),
+            capacity: 1024,
+            max_batch: 128,
+            max_batch_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// A job on its way into the queue.
+pub(crate) struct Submission {
+    pub(crate) id: JobId,
+    pub(crate) job: Job,
+    pub(crate) metadata: HashMap<String, String>,
+    pub(crate) done: Box<dyn FnOnce(Result<Receipt, SubmitError>) + Send + Sync>,
+    at: Instant,
+}
+
+impl Submission {
+    pub(crate) fn new(
+        id: JobId,
+        job: Job,
+        done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id,
+            job,
+            metadata: HashMap::new(),
+            done: Box::new(done),
+            at: Instant::now(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.job.payload.get().len()
+            + self
+                .job
+                .options
+                .announce
+                .as_ref()
+                .map_or(0, |value| value.get().len())
+    }
+}
+
+/// Hands jobs to the task that stores them. The task ends when the last clone is gone and all is stored.
+#[derive(Clone)]
+pub struct Producer {
+    queue: QueueName,
+    submissions: mpsc::Sender<Submission>,
+}
+
+impl Producer {
+    /// Starts the storing task of a queue.
+    pub fn spawn(
+        redis: Redis,
+        queue: QueueName,
+        args: QueueArgs,
+        config: ProducerConfig,
+        tracker: &TaskTracker,
+    ) -> Self {
+        let (submissions, receiver) = mpsc::channel(config.capacity);
+        let keys = Keys::new(redis.prefix(), queue.clone());
+        let batcher = Batcher {
+            redis,
+            keys,
+            args,
+            config,
+            receiver,
+            registered: false,
+            down: false,
+        };
+        tracker.spawn(batcher.run());
+        Self { queue, submissions }
+    }
+
+    /// The queue that jobs go to.
+    pub const fn queue(&self) -> &QueueName {
+        &self.queue
+    }
+
+    pub(crate) fn submissions(&self) -> mpsc::Sender<Submission> {
+        self.submissions.clone()
+    }
+
+    /// A new id: now, by this machine's clock, and 80 random bits.
+    pub fn new_id() -> JobId {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        JobId::from_parts(
+            u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            rand::rng().random(),
+        )
+    }
+
+    /// Stores one job under the given id, and waits until it is stored. Handing in the same id again is safe.
+    pub async fn submit(&self, id: JobId, job: Job) -> Result<Receipt, SubmitError> {
+        job.validate()?;
+        let (done, receipt) = oneshot::channel();
+        // A submitter that went away does not want to hear.
+        let submission = Submission::new(id, job, |result| drop(done.send(result)));
+        self.submissions
+            .send(submission)
+            .await
+            .map_err(|_| SubmitError::Stopping)?;
+        receipt.await.unwrap_or(Err(SubmitError::Stopping))
+    }
+}
+
+struct Batcher {
+    redis: Redis,
+    keys: Keys,
+    args: QueueArgs,
+    config: ProducerConfig,
+    receiver: mpsc::Receiver<Submission>,
+    /// Whether the queue's name is known to be in the set of queues.
+    registered: bool,
+    /// Whether Redis could not be reached last time; so that an outage is logged once.
+    down: bool,
+}
+
+impl Batcher {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(self.config.max_batch);
+        while let Some(first) = self.receiver.recv().await {
+            let mut bytes = first.bytes();
+            batch.push(first);
+            while batch.len() < self.config.max_batch && bytes < self.config.max_batch_bytes {
+                let Ok(next) = self.receiver.try_recv() else {
+                    break;
+                };
+                bytes += next.bytes();
+                batch.push(next);
+            }
+            self.store(&mut batch).await;
+        }
+    }
+
+    /// Stores a batch, trying again until each job is stored or its time is over. Leaves the batch empty.
+    async fn store(&mut self, batch: &mut Vec<Submission>) {
+        let mut backoff = Backoff::default();
+        loop {
+            let timeout = self.config.accept_timeout;
+            for late in batch.extract_if(.., |submission| submission.at.elapsed() >= timeout) {
+                (late.done)(Err(SubmitError::Unconfirmed));
+            }
+            if batch.is_empty() {
+                return;
+            }
+            match self.enqueue(batch).await {
+                Ok(receipts) => {
+                    if std::mem::take(&mut self.down) {
+                        info!(queue = %self.keys.queue(), "jobs are stored again");
+                    }
+                    for (submission, receipt) in batch.drain(..).zip(receipts) {
+                        (submission.done)(Ok(receipt));
+                    }
+                    return;
+                }
+                Err(error) if error.is_out_of_memory() => {
+                    warn!(queue = %self.keys.queue(), "Redis' memory is full: jobs are refused");
+                    return refuse(batch, &SubmitError::Full);
+                }
+                Err(error) if error.is_temporary() => {
+                    if !std::mem::replace(&mut self.down, true) {
+                        warn!(queue = %self.keys.queue(), %error, "jobs can't be stored now, trying again");
+                    }
+                    // Redis may come back empty.
+                    self.registered = false;
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                Err(error) => {
+                    error!(queue = %self.keys.queue(), %error, jobs = batch.len(), "jobs could not be stored");
+                    return refuse(batch, &SubmitError::Refused);
+                }
+            }
+        }
+    }
+
+    async fn enqueue(&mut self, batch: &[Submission]) -> Result<Vec<Receipt>, Error> {
+        if !self.registered {
+            let mut cmd = redis::cmd("SADD");
+            cmd.arg(Keys::queues(self.redis.prefix()))
+                .arg(self.keys.queue().as_str());
+            self.redis.query::<i64>(&cmd).await?;
+            self.registered = true;
+        }
+        let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
+        call.arg(batch.len());
+        for Submission {
+            id, job, metadata, ..
+        } in batch
+        {
+            let options = &job.options;
+            call.arg(id.to_string())
+                .arg(job.kind.as_str())
+                .arg(options.tenant.as_str());
+            match &options.topic {
+                Some(topic) => call.arg(topic.as_str()),
+                None => call.arg(id.to_string()),
+            };
+            call.arg(options.priority.line())
+                .arg(options.delay_ms)
+                .arg(options.max_attempts)
+                .arg(options.events.as_str())
+                .arg(job.payload.get())
+                .arg(options.announce.as_ref().map_or("", |value| value.get()));
+            if metadata.is_empty() {
+                call.arg("");
+            } else {
+                call.arg(serde_json::to_string(metadata).expect("a map of strings is always JSON"));
+            }
+        }
+        let rows: Vec<(bool, String, u64)> = self.redis.script(&call).await?;
+        let receipt =
+            |(Submission { id, .. }, (duplicate, epoch, offset)): (&Submission, _)| Receipt {
+                id: *id,
+                duplicate,
+                epoch,
+                offset,
+            };
+        Ok(batch.iter().zip(rows).map(receipt).collect())
+    }
+}
+
+fn refuse(batch: &mut Vec<Submission>, why: &SubmitError) {
+    for submission in batch.drain(..) {
+        (submission.done)(Err(why.clone()));
+    }
+}

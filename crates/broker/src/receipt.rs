@@ -1,0 +1,72 @@
+//! What a submitter learns of a job that it handed in.
+
+use std::{fmt, sync::Arc};
+
+use protocol::{ErrorCode, JobId};
+
+/// The proof that a job is stored, given only after it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The job.
+    pub id: JobId,
+    /// Whether it was there already.
+    pub duplicate: bool,
+    /// The epoch of its channel's log.
+    pub epoch: String,
+    /// The log's newest offset once the job was stored: what comes later has a higher one.
+    pub offset: u64,
+}
+
+/// Why a job was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// A limit is exceeded.
+    #[error(transparent)]
+    Invalid(#[from] protocol::InvalidJob),
+    /// Redis did not confirm in time. The job may be stored all the same: hand it in again under the same id.
+    #[error("the job could not be stored in time")]
+    Unconfirmed,
+    /// Redis' memory is full; the job is not stored.
+    #[error("the queue's memory is full")]
+    Full,
+    /// The process is stopping; the job is not stored.
+    #[error("the process is stopping")]
+    Stopping,
+    /// Redis refused in a way that trying again does not mend; logged where it happened.
+    #[error("the job could not be stored")]
+    Refused,
+}
+
+impl SubmitError {
+    /// The code that a client sees.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid(error) => error.code(),
+            _ => ErrorCode::Unavailable,
+        }
+    }
+}
+
+/// Called once with what became of a submitted job: put it into the task's data to hear of it without waiting.
+///
+/// It runs on the producer's task and must not block.
+#[derive(Clone)]
+pub struct OnReceipt(Arc<dyn Fn(Result<Receipt, SubmitError>) + Send + Sync>);
+
+impl OnReceipt {
+    /// Wraps a function.
+    pub fn new(f: impl Fn(Result<Receipt, SubmitError>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(f))
+    }
+
+    pub(crate) fn call(&self, result: Result<Receipt, SubmitError>) {
+        (self.0)(result);
+    }
+}
+
+impl fmt::Debug for OnReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnReceipt")
+    }
+}

@@ -1,0 +1,192 @@
+//! One round trip of a worker: writes what ended or was said, and takes what waits.
+
+use std::collections::HashMap;
+
+use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName, Tenant, Topic};
+use serde_json::value::RawValue;
+
+use crate::{
+    Error, Keys, QueueArgs, Redis,
+    handle::{Action, Op},
+    outcome::Outcome,
+    script::{self, WORK},
+};
+
+/// What a round asks for. Sent again unchanged when its answer was lost.
+pub(crate) struct Round<'a> {
+    pub(crate) worker: &'a str,
+    pub(crate) number: u64,
+    pub(crate) lease_ms: u64,
+    pub(crate) want: usize,
+    pub(crate) ops: &'a [Op],
+}
+
+/// What a round brought.
+pub(crate) struct Reply {
+    /// For each operation, whether it was written; false: its attempt is not the current one.
+    pub(crate) written: Vec<bool>,
+    pub(crate) claims: Vec<Claim>,
+    /// In how many milliseconds something falls due, if the round came back empty-handed and anything will.
+    pub(crate) due_ms: Option<u64>,
+}
+
+/// A job that this worker holds from now on.
+pub(crate) struct Claim {
+    pub(crate) id: JobId,
+    pub(crate) attempt: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) metadata: HashMap<String, String>,
+    /// The job, or why it can't be run.
+    pub(crate) job: Result<Job, Failure>,
+}
+
+type Bytes = Vec<u8>;
+type Row = (Bytes, u32, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes);
+
+impl Round<'_> {
+    pub(crate) async fn run(
+        &self,
+        redis: &Redis,
+        keys: &Keys,
+        args: &QueueArgs,
+    ) -> Result<Reply, Error> {
+        let mut call = script::invoke(&WORK, keys, args);
+        script::retention(&mut call, args);
+        call.arg(self.worker)
+            .arg(self.number)
+            .arg(self.lease_ms)
+            .arg(self.want)
+            .arg(self.ops.len());
+        for op in self.ops {
+            let (name, a, b) = arguments(&op.action);
+            call.arg(name)
+                .arg(op.id.to_string())
+                .arg(op.attempt)
+                .arg(a)
+                .arg(b);
+        }
+        let (written, rows, due): (Vec<bool>, Vec<Row>, i64) = redis.script(&call).await?;
+        let claims = rows
+            .into_iter()
+            .filter_map(|row| decode(keys.queue(), row))
+            .collect();
+        Ok(Reply {
+            written,
+            claims,
+            due_ms: u64::try_from(due).ok(),
+        })
+    }
+}
+
+/// An operation's name in the script, and its two arguments.
+fn arguments(action: &Action) -> (&'static str, String, String) {
+    let json = |failure: &Failure| {
+        serde_json::to_string(failure).expect("a failure is a code and a string")
+    };
+    match action {
+        Action::Emit(event, data) => ("event", event.as_str().to_owned(), data.get().to_owned()),
+        Action::End(Outcome::Complete(value)) => {
+            ("complete", value.get().to_owned(), String::new())
+        }
+        Action::End(Outcome::Retry(failure, pause)) => {
+            ("retry", json(failure), pause.as_millis().to_string())
+        }
+        Action::End(Outcome::Fail(failure)) => ("fail", json(failure), String::new()),
+        Action::End(Outcome::HandBack) => ("back", String::new(), String::new()),
+    }
+}
+
+/// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
+fn decode(queue: &QueueName, row: Row) -> Option<Claim> {
+    let (id, attempt, kind, tenant, topic, max, _back, payload, metadata) = row;
+    let Some(id) = text(&id).ok().and_then(|text| text.parse().ok()) else {
+        // Without an id nothing can be written about it; its lease runs out until its attempts do.
+        tracing::error!(%queue, id = ?String::from_utf8_lossy(&id), "a job with a damaged id was claimed");
+        return None;
+    };
+    let max_attempts = text(&max)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1);
+    let job = decode_job(&kind, &tenant, &topic, payload)
+        .map_err(|why| Failure::new(FailureCode::Undecodable, why))
+        .map(|job| Job {
+            options: JobOptions {
+                max_attempts,
+                ..job.options
+            },
+            ..job
+        });
+    let metadata = serde_json::from_slice(&metadata).unwrap_or_default();
+    Some(Claim {
+        id,
+        attempt,
+        max_attempts,
+        metadata,
+        job,
+    })
+}
+
+fn decode_job(kind: &[u8], tenant: &[u8], topic: &[u8], payload: Bytes) -> Result<Job, String> {
+    let kind = Kind::new(text(kind)?).map_err(|error| format!("kind: {error}"))?;
+    let tenant = Tenant::new(text(tenant)?).map_err(|error| format!("tenant: {error}"))?;
+    let topic = Topic::new(text(topic)?).map_err(|error| format!("topic: {error}"))?;
+    let payload = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
+    let payload = RawValue::from_string(payload)
+        .map_err(|error| format!("the payload is not JSON: {error}"))?;
+    let options = JobOptions {
+        tenant,
+        topic: Some(topic),
+        ..JobOptions::default()
+    };
+    Ok(Job {
+        kind,
+        payload,
+        options,
+    })
+}
+
+fn text(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|_| "a field is not UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{FailureCode, QueueName};
+
+    use super::decode;
+
+    fn row(id: &str, kind: &str, payload: &[u8]) -> super::Row {
+        let field = |text: &str| text.as_bytes().to_vec();
+        (
+            field(id),
+            2,
+            field(kind),
+            field("public"),
+            field("lobby"),
+            field("5"),
+            field("0"),
+            payload.to_vec(),
+            Vec::new(),
+        )
+    }
+
+    #[test]
+    fn damage_stays_with_its_job() {
+        let queue = QueueName::new("chat").unwrap();
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        let whole = decode(&queue, row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
+        assert_eq!((whole.attempt, whole.max_attempts), (2, 5));
+        assert!(whole.job.is_ok());
+        for (kind, payload) in [
+            ("", &b"{}"[..]),
+            ("chat", b"{"),
+            ("chat", b"\xff"),
+            ("chat", b""),
+        ] {
+            let broken = decode(&queue, row(id, kind, payload)).unwrap();
+            assert_eq!(broken.job.unwrap_err().code, FailureCode::Undecodable);
+        }
+        assert!(decode(&queue, row("x", "chat", b"{}")).is_none());
+    }
+}

@@ -1,0 +1,70 @@
+//! The Lua scripts, and the arguments that all writing ones begin with.
+
+use std::sync::LazyLock;
+
+use rand::RngExt as _;
+use redis::{Script, ScriptInvocation};
+
+use crate::{Keys, QueueArgs};
+
+fn writing(flags: &str, body: &str) -> Script {
+    let body = body.replace("--@transitions", include_str!("lua/transitions.lua"));
+    // Redis 7 wants to know what a script may do. `allow-oom` lets running jobs finish when memory is full.
+    Script::new(&format!(
+        "#!lua flags={flags}\n{}\n{body}",
+        include_str!("lua/prelude.lua")
+    ))
+}
+
+pub(crate) static ENQUEUE: LazyLock<Script> =
+    LazyLock::new(|| writing("", include_str!("lua/enqueue.lua")));
+pub(crate) static WORK: LazyLock<Script> =
+    LazyLock::new(|| writing("allow-oom", include_str!("lua/work.lua")));
+pub(crate) static MAINTAIN: LazyLock<Script> =
+    LazyLock::new(|| writing("allow-oom", include_str!("lua/maintain.lua")));
+pub(crate) static RETRY: LazyLock<Script> =
+    LazyLock::new(|| writing("", include_str!("lua/retry.lua")));
+pub(crate) static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=allow-oom\n{}",
+        include_str!("lua/renew.lua")
+    ))
+});
+pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=no-writes\n{}",
+        include_str!("lua/history.lua")
+    ))
+});
+
+/// A writing script with the arguments that its prelude reads.
+pub(crate) fn invoke<'a>(
+    script: &'a Script,
+    keys: &Keys,
+    args: &QueueArgs,
+) -> ScriptInvocation<'a> {
+    let mut invocation = script.prepare_invoke();
+    invocation
+        .key(keys.base())
+        .arg(fresh_epoch())
+        .arg(args.log_max_events)
+        .arg(args.log_max_bytes)
+        .arg(args.log_ttl_secs.saturating_mul(1000));
+    invocation
+}
+
+/// Adds the arguments of scripts that end jobs: how long and how many are kept.
+pub(crate) fn retention(invocation: &mut ScriptInvocation<'_>, args: &QueueArgs) {
+    invocation
+        .arg(args.keep_completed_secs.saturating_mul(1000))
+        .arg(args.keep_failed_secs.saturating_mul(1000))
+        .arg(args.keep_jobs);
+}
+
+/// The name of a new log, should the script begin one: eight random letters.
+fn fresh_epoch() -> String {
+    let mut rng = rand::rng();
+    (0..8)
+        .map(|_| char::from(b'a' + rng.random_range(0..26u8)))
+        .collect()
+}

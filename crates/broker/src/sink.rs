@@ -1,0 +1,110 @@
+//! The sink half of the backend, which makes apalis' `TaskSink` work on it.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use apalis_core::task::Task;
+use futures_util::{Sink, task::AtomicWaker};
+use protocol::{Job, JobId};
+
+use crate::{OnReceipt, Producer, Receipt, RedisBackend, SubmitError, producer::Submission};
+
+/// What one clone of the backend has handed in and not yet heard of.
+#[derive(Default)]
+pub(crate) struct Pending {
+    count: AtomicUsize,
+    failure: Mutex<Option<SubmitError>>,
+    flushing: AtomicWaker,
+}
+
+impl Pending {
+    fn settle(&self, result: &Result<Receipt, SubmitError>) {
+        if let Err(error) = result {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.flushing.wake();
+        }
+    }
+}
+
+/// Sending hands a job in, in order; flushing waits until all of this clone's jobs are stored, and fails if one of
+/// them was not. A task's id is its job's id if it is one; its [`OnReceipt`] is called with the receipt.
+impl Sink<Task<Job>> for RedisBackend {
+    type Error = SubmitError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SubmitError>> {
+        self.sender
+            .poll_reserve(cx)
+            .map_err(|_| SubmitError::Stopping)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, task: Task<Job>) -> Result<(), SubmitError> {
+        let id = task.task_id().and_then(|id| id.to_string().parse().ok());
+        let on_receipt = task.data().get::<OnReceipt>().cloned();
+        let metadata = task.metadata().as_map().clone();
+        let job = with_context(task);
+        if let Err(error) = job.validate() {
+            self.sender.abort_send();
+            return Err(error.into());
+        }
+        let pending = Arc::clone(&self.pending);
+        pending.count.fetch_add(1, Ordering::AcqRel);
+        let id: JobId = id.unwrap_or_else(Producer::new_id);
+        let mut submission = Submission::new(id, job, move |result| {
+            pending.settle(&result);
+            if let Some(on_receipt) = on_receipt {
+                on_receipt.call(result);
+            }
+        });
+        submission.metadata = metadata;
+        self.sender.send_item(submission).map_err(|_| {
+            self.pending.count.fetch_sub(1, Ordering::AcqRel);
+            SubmitError::Stopping
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SubmitError>> {
+        self.pending.flushing.register(cx.waker());
+        if self.pending.count.load(Ordering::Acquire) > 0 {
+            return Poll::Pending;
+        }
+        let failure = self
+            .pending
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        Poll::Ready(failure.map_or(Ok(()), Err))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SubmitError>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        self.sender.close();
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What apalis' own fields ask for goes before the job's options.
+fn with_context(task: Task<Job>) -> Job {
+    let (mut job, context) = task.take();
+    if let Some(attempts) = context.max_attempts() {
+        job.options.max_attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    }
+    if let Some(run_at) = context.run_at() {
+        // Apalis counts whole seconds; `delay_ms` is the precise way.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let wait = std::time::Duration::from_secs(run_at).saturating_sub(now);
+        job.options.delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    }
+    job
+}

@@ -1,0 +1,127 @@
+//! What a submitter is told, and when.
+
+use std::time::Duration;
+
+use broker::{Producer, ProducerConfig, QueueArgs, SubmitError, testing::TestRedis};
+use futures_util::future::join_all;
+use protocol::{InvalidJob, JobOptions, QueueName};
+use tokio_util::task::TaskTracker;
+
+use crate::rig::{Rig, job};
+
+#[tokio::test]
+async fn the_same_id_is_stored_once() {
+    let rig = Rig::new().await;
+    let id = Producer::new_id();
+    let first = rig
+        .producer
+        .submit(id, job("1", JobOptions::default()))
+        .await
+        .unwrap();
+    let second = rig
+        .producer
+        .submit(id, job("2", JobOptions::default()))
+        .await
+        .unwrap();
+    assert!(!first.duplicate && second.duplicate);
+    assert_eq!((first.offset, second.offset), (1, 1));
+    assert_eq!(first.epoch, second.epoch);
+    assert_eq!(rig.get(id).await.payload.unwrap().get(), "1");
+    assert_eq!(rig.inspector.counts(&rig.queue).await.unwrap().0.waiting, 1);
+}
+
+#[tokio::test]
+async fn many_at_once_are_all_stored() {
+    let rig = Rig::new().await;
+    let submits = (0..1000).map(|n| {
+        let producer = rig.producer.clone();
+        async move {
+            producer
+                .submit(
+                    Producer::new_id(),
+                    job(&n.to_string(), JobOptions::default()),
+                )
+                .await
+        }
+    });
+    assert!(join_all(submits).await.iter().all(Result::is_ok));
+    let (counts, totals) = rig.inspector.counts(&rig.queue).await.unwrap();
+    assert_eq!((counts.waiting, totals.enqueued), (1000, 1000));
+}
+
+#[tokio::test]
+async fn a_job_over_a_limit_is_refused() {
+    let rig = Rig::new().await;
+    let options = JobOptions {
+        max_attempts: 1000,
+        ..JobOptions::default()
+    };
+    let error = rig
+        .producer
+        .submit(Producer::new_id(), job("1", options))
+        .await
+        .unwrap_err();
+    assert_eq!(error, SubmitError::Invalid(InvalidJob::Attempts(1000)));
+}
+
+#[tokio::test]
+async fn a_job_is_stored_once_redis_comes() {
+    let mut server = TestRedis::stopped(&[]);
+    let rig = Rig::on(TestRedis::stopped(&[]), QueueArgs::default());
+    drop(rig);
+    let producer = Producer::spawn(
+        server.connect("test"),
+        QueueName::new("chat").unwrap(),
+        QueueArgs::default(),
+        ProducerConfig {
+            accept_timeout: Duration::from_secs(60),
+            ..ProducerConfig::default()
+        },
+        &TaskTracker::new(),
+    );
+    let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
+    let (receipt, ()) = tokio::join!(submit, server.run());
+    assert_eq!(receipt.unwrap().offset, 1);
+}
+
+#[tokio::test]
+async fn a_submitter_is_told_when_redis_does_not_come() {
+    let server = TestRedis::stopped(&[]);
+    let producer = Producer::spawn(
+        server.connect("test"),
+        QueueName::new("chat").unwrap(),
+        QueueArgs::default(),
+        ProducerConfig {
+            accept_timeout: Duration::from_millis(200),
+            ..ProducerConfig::default()
+        },
+        &TaskTracker::new(),
+    );
+    let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
+    assert_eq!(submit.await, Err(SubmitError::Unconfirmed));
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_new_jobs_and_lets_running_ones_finish() {
+    let rig = Rig::new().await;
+    let id = rig.submit("1", JobOptions::default()).await;
+    let _: String = rig
+        .server
+        .command(&["CONFIG", "SET", "maxmemory", "1"])
+        .await;
+    let refused = rig
+        .producer
+        .submit(Producer::new_id(), job("2", JobOptions::default()))
+        .await;
+    assert_eq!(refused, Err(SubmitError::Full));
+    let worker = rig.worker("w", crate::rig::Setup::default(), async |_, _| {
+        Ok("0".into())
+    });
+    rig.until_state(id, protocol::JobState::Completed).await;
+    let _: String = rig
+        .server
+        .command(&["CONFIG", "SET", "maxmemory", "0"])
+        .await;
+    rig.submit("3", JobOptions::default()).await;
+    worker.stop().await;
+}

@@ -1,0 +1,220 @@
+//! What the tests put together: a queue on a private Redis, with a producer and workers whose handlers the test
+//! writes.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use apalis::prelude::{Monitor, WorkerBuilder};
+use apalis_core::{error::BoxDynError, task::Task};
+use broker::{
+    ConsumerConfig, Inspector, JobHandle, Maintenance, Output, Producer, ProducerConfig, QueueArgs,
+    Redis, RedisBackend,
+    testing::{TestRedis, until},
+};
+use futures_util::future::BoxFuture;
+use protocol::{Channel, Job, JobId, JobOptions, JobRecord, JobState, Kind, QueueName, Topic};
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub struct Rig {
+    pub server: TestRedis,
+    pub redis: Redis,
+    pub queue: QueueName,
+    pub args: QueueArgs,
+    pub producer: Producer,
+    pub inspector: Inspector,
+    pub tracker: TaskTracker,
+}
+
+impl Rig {
+    pub async fn new() -> Self {
+        Self::on(TestRedis::start().await, QueueArgs::default())
+    }
+
+    pub fn on(server: TestRedis, args: QueueArgs) -> Self {
+        let redis = server.connect("test");
+        let queue = QueueName::new("chat").unwrap();
+        let tracker = TaskTracker::new();
+        let producer = Producer::spawn(
+            redis.clone(),
+            queue.clone(),
+            args.clone(),
+            ProducerConfig::default(),
+            &tracker,
+        );
+        let inspector = Inspector::new(redis.clone());
+        Self {
+            server,
+            redis,
+            queue,
+            args,
+            producer,
+            inspector,
+            tracker,
+        }
+    }
+
+    pub async fn submit(&self, payload: &str, options: JobOptions) -> JobId {
+        let id = Producer::new_id();
+        let receipt = self
+            .producer
+            .submit(id, job(payload, options))
+            .await
+            .unwrap();
+        assert!(!receipt.duplicate);
+        id
+    }
+
+    pub async fn get(&self, id: JobId) -> JobRecord {
+        self.inspector
+            .get(&self.queue, id)
+            .await
+            .unwrap()
+            .expect("the job is there")
+    }
+
+    pub async fn until_state(&self, id: JobId, state: JobState) -> JobRecord {
+        until(&format!("{id} is {state}"), async || {
+            let record = self.inspector.get(&self.queue, id).await.ok()??;
+            (record.state == state).then_some(record)
+        })
+        .await
+    }
+
+    pub fn maintenance(&self) -> Maintenance {
+        Maintenance::new(self.redis.clone(), self.args.clone())
+    }
+
+    pub fn channel(&self, topic: impl ToString) -> Channel {
+        Channel {
+            queue: self.queue.clone(),
+            topic: Topic::new(topic.to_string()).unwrap(),
+        }
+    }
+
+    pub fn worker<F, Fut>(&self, name: &str, setup: Setup, handler: F) -> Worker
+    where
+        F: Fn(JobHandle, Job) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, BoxDynError>> + Send + 'static,
+    {
+        Worker::start(self, name, setup, handler)
+    }
+}
+
+pub fn job(payload: &str, options: JobOptions) -> Job {
+    Job {
+        kind: Kind::new("test").unwrap(),
+        payload: RawValue::from_string(payload.to_owned()).unwrap(),
+        options,
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Setup {
+    pub capacity: usize,
+    pub lease: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            capacity: 16,
+            lease: Duration::from_secs(10),
+        }
+    }
+}
+
+type Handler =
+    Arc<dyn Fn(JobHandle, Job) -> BoxFuture<'static, Result<String, BoxDynError>> + Send + Sync>;
+
+/// An apalis worker in this process.
+pub struct Worker {
+    pub soft: CancellationToken,
+    pub hard: CancellationToken,
+    pub ready: watch::Receiver<bool>,
+    tracker: TaskTracker,
+}
+
+impl Worker {
+    fn start<F, Fut>(rig: &Rig, name: &str, setup: Setup, handler: F) -> Self
+    where
+        F: Fn(JobHandle, Job) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<String, BoxDynError>> + Send + 'static,
+    {
+        let (ready, is_ready) = watch::channel(false);
+        let hard = CancellationToken::new();
+        let soft = hard.child_token();
+        let tracker = TaskTracker::new();
+        let backend = RedisBackend::new(rig.redis.clone(), rig.args.clone(), rig.producer.clone())
+            .consuming(ConsumerConfig {
+                worker: name.to_owned(),
+                capacity: setup.capacity,
+                lease: setup.lease,
+                soft: soft.clone(),
+                hard: hard.clone(),
+                tracker: tracker.clone(),
+                ready,
+            });
+        let handler: Handler = Arc::new(move |handle, job| Box::pin(handler(handle, job)));
+        let name = name.to_owned();
+        let monitor = Monitor::new().register(move |_| {
+            let handler = Arc::clone(&handler);
+            let service = tower::service_fn(move |task: Task<Job>| {
+                let handle = task
+                    .data()
+                    .get::<JobHandle>()
+                    .cloned()
+                    .expect("the backend gives a handle");
+                let attempt = handler(handle, task.args);
+                async move {
+                    attempt
+                        .await
+                        .map(|text| Output(RawValue::from_string(text).unwrap()))
+                }
+            });
+            WorkerBuilder::new(name.as_str())
+                .backend(backend.clone())
+                .build(service)
+        });
+        let stop = soft.clone();
+        tracker.spawn(async move {
+            let signal = async {
+                stop.cancelled().await;
+                Ok(())
+            };
+            monitor
+                .run_with_signal(signal)
+                .await
+                .expect("a worker never ends with an error");
+        });
+        Self {
+            soft,
+            hard,
+            ready: is_ready,
+            tracker,
+        }
+    }
+
+    /// Stops it gracefully and waits for its end.
+    pub async fn stop(self) {
+        self.soft.cancel();
+        self.end().await;
+    }
+
+    pub async fn end(self) {
+        self.tracker.close();
+        tokio::time::timeout(broker::testing::PATIENCE, self.tracker.wait())
+            .await
+            .expect("the worker ends");
+    }
+
+    pub async fn until_ready(&mut self, ready: bool) {
+        tokio::time::timeout(
+            broker::testing::PATIENCE,
+            self.ready.wait_for(|is| *is == ready),
+        )
+        .await
+        .expect("the worker's readiness changes in time")
+        .unwrap();
+    }
+}

@@ -1,0 +1,96 @@
+//! Why an attempt, or a whole job, did not succeed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, as kept with the job and told in its `failed` and `retrying` events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The class of the failure, for programs.
+    pub code: FailureCode,
+    /// What happened, for people. At most [`crate::limits::MAX_ERROR_BYTES`] bytes.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure whose message is cut to the limit at a character boundary.
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > crate::limits::MAX_ERROR_BYTES {
+            let mut end = crate::limits::MAX_ERROR_BYTES - '…'.len_utf8();
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { code, message }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// The class of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureCode {
+    /// The handler returned an error.
+    Error,
+    /// The handler panicked.
+    Panic,
+    /// The job's stored fields or its payload can't be decoded.
+    Undecodable,
+    /// No handler is registered for the job's kind.
+    UnknownKind,
+    /// The result is longer than [`crate::limits::MAX_RESULT_BYTES`].
+    ResultTooLarge,
+    /// The worker stopped renewing its lease: it died, hung or lost Redis.
+    LeaseLost,
+}
+
+impl FailureCode {
+    /// The code as it stands on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Undecodable => "undecodable",
+            Self::UnknownKind => "unknown_kind",
+            Self::ResultTooLarge => "result_too_large",
+            Self::LeaseLost => "lease_lost",
+        }
+    }
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, FailureCode};
+    use crate::limits::MAX_ERROR_BYTES;
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character() {
+        let failure = Failure::new(FailureCode::Error, "ä".repeat(MAX_ERROR_BYTES));
+        assert!(failure.message.len() <= MAX_ERROR_BYTES);
+        assert!(failure.message.ends_with("ä…"));
+    }
+
+    #[test]
+    fn a_short_message_is_kept() {
+        assert_eq!(
+            Failure::new(FailureCode::Panic, "boom").to_string(),
+            "panic: boom"
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! Sizes that hold everywhere, whatever a deployment sets. All are in bytes unless the name says otherwise.
+
+/// The longest name of a queue, kind, tenant or topic.
+pub const MAX_NAME_BYTES: usize = 64;
+/// The longest payload of a job. A server's frame limit is usually smaller.
+pub const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
+/// The longest result of a job; a longer one fails the attempt, for good.
+pub const MAX_RESULT_BYTES: usize = 256 * 1024;
+/// The longest data of one progress, chunk or log event.
+pub const MAX_EVENT_DATA_BYTES: usize = 64 * 1024;
+/// The longest error message that is kept with a job.
+pub const MAX_ERROR_BYTES: usize = 4 * 1024;
+/// The most attempts that a job may ask for.
+pub const MAX_ATTEMPTS: u32 = 100;
+/// How many attempts a job has unless it says otherwise. A crash of its worker spends one.
+pub const DEFAULT_ATTEMPTS: u32 = 5;
+/// The longest delay that a job may ask for, in milliseconds: one year.
+pub const MAX_DELAY_MS: u64 = 366 * 24 * 3600 * 1000;
+/// The longest text frame of the plain protocol, unless a server sets less.
+pub const DEFAULT_MAX_FRAME_BYTES: usize = 64 * 1024;

@@ -1,0 +1,37 @@
+//! One HTTP/1 connection, which ends when its client is slow or the process stops.
+//!
+//! axum's own server has neither a header timeout nor a bounded end, so a client that sends half a request
+//! could hold up a shutdown. Never looks into a request.
+
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// How long a client may take for the head of a request, and stay idle between two.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves requests until the client is done, too slow, or `stop` is cancelled and the request under way ended.
+pub(crate) async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        debug!(%error, "connection ended early");
+    }
+}

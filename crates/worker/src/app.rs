@@ -1,0 +1,161 @@
+//! Puts a worker together: the apalis worker over the queue's backend, and the health endpoints.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use apalis::{
+    layers::{WorkerBuilderExt as _, catch_panic::CatchPanicLayer},
+    prelude::{Monitor, WorkerBuilder},
+};
+use apalis_core::worker::ext::parallelize::ParallelizeExt as _;
+use broker::{ConsumerConfig, Producer, ProducerConfig, Redis, RedisBackend};
+use service::{Readiness, health, lifecycle::Handle, listen};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::{Registry, WorkerArgs, metrics::MetricsLayer, panic::on_panic};
+
+/// Where health is served unless said otherwise.
+const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
+
+/// A worker, ready to run.
+pub struct App {
+    args: WorkerArgs,
+    name: String,
+    registry: Registry,
+    redis: Redis,
+    listener: TcpListener,
+}
+
+impl App {
+    /// Checks the settings and binds the health endpoints. Redis is not needed yet.
+    pub async fn build(args: WorkerArgs, registry: Registry) -> anyhow::Result<Self> {
+        args.validate()?;
+        let redis = Redis::new(&args.redis)?;
+        let address = args.health_listen.unwrap_or(HEALTH);
+        let explicit = args.health_listen.is_some();
+        let listener = listen::bind_or_free(address, args.exposure.insecure, explicit).await?;
+        let name = args.unique_name();
+        Ok(Self {
+            args,
+            name,
+            registry,
+            redis,
+            listener,
+        })
+    }
+
+    /// Where the health endpoints are.
+    pub fn health_address(&self) -> anyhow::Result<SocketAddr> {
+        self.listener
+            .local_addr()
+            .context("the health listener has no address")
+    }
+
+    /// Starts everything on the process' lifecycle.
+    pub fn spawn(self, lifecycle: &Handle) -> anyhow::Result<()> {
+        info!(
+            worker = self.name,
+            queue = %self.args.queue,
+            kinds = ?self.registry.kinds(),
+            concurrency = self.args.concurrency,
+            redis = self.redis.address(),
+            health = %self.health_address()?,
+            "worker starts"
+        );
+        let readiness = Readiness::new();
+        let mut metrics = prometheus_client::registry::Registry::default();
+        let (ready, mut is_ready) = watch::channel(false);
+        let check = readiness.check("claims");
+        let soft = lifecycle.soft();
+        lifecycle.spawn("readiness", {
+            let (readiness, soft) = (readiness.clone(), soft.clone());
+            async move {
+                loop {
+                    tokio::select! {
+                        changed = is_ready.changed() => if changed.is_err() { return },
+                        () = soft.cancelled() => break,
+                    }
+                    check.set(*is_ready.borrow_and_update());
+                }
+                readiness.drain();
+            }
+        });
+        // Health is served until the last job is settled.
+        let over = CancellationToken::new();
+        self.spawn_monitor(
+            lifecycle,
+            ready,
+            MetricsLayer::new(&mut metrics),
+            over.clone(),
+        );
+        let router = health::router(readiness, Arc::new(metrics));
+        lifecycle.spawn("health", health::serve(self.listener, router, over));
+        Ok(())
+    }
+
+    fn spawn_monitor(
+        &self,
+        lifecycle: &Handle,
+        ready: watch::Sender<bool>,
+        metrics: MetricsLayer,
+        over: CancellationToken,
+    ) {
+        let keep = self.args.keep.clone();
+        let producer = Producer::spawn(
+            self.redis.clone(),
+            self.args.queue.clone(),
+            keep.clone(),
+            ProducerConfig::default(),
+            lifecycle.tracker(),
+        );
+        let backend =
+            RedisBackend::new(self.redis.clone(), keep, producer).consuming(ConsumerConfig {
+                worker: self.name.clone(),
+                capacity: (self.args.concurrency + self.args.prefetch) as usize,
+                lease: self.args.lease(),
+                soft: lifecycle.soft(),
+                hard: lifecycle.hard(),
+                tracker: lifecycle.tracker().clone(),
+                ready,
+            });
+        let (name, registry) = (self.name.clone(), self.registry.clone());
+        let concurrency = self.args.concurrency as usize;
+        let tracker = lifecycle.tracker().clone();
+        // From the outside in: the backend's own layer acknowledges, then at most so many run, each on a task of
+        // its own, and a panic ends there.
+        let monitor = Monitor::new().register(move |_| {
+            let tracker = tracker.clone();
+            WorkerBuilder::new(name.as_str())
+                .backend(backend.clone())
+                .concurrency(concurrency)
+                .layer(metrics.clone())
+                .parallelize(move |attempt| tracker.spawn(attempt))
+                .layer(CatchPanicLayer::<_, broker::JobError>::with_panic_handler(
+                    on_panic,
+                ))
+                .build(registry.clone())
+        });
+        let handle = lifecycle.clone();
+        lifecycle.spawn("worker", async move {
+            let _over = over.drop_guard();
+            let soft = handle.soft();
+            let stop = async {
+                soft.cancelled().await;
+                Ok(())
+            };
+            let result = monitor.run_with_signal(stop).await;
+            if let Err(error) = &result {
+                error!(%error, "the worker ended with an error");
+            }
+            // A process without its worker must not live on.
+            if result.is_err() || !soft.is_cancelled() {
+                handle.fail();
+            }
+        });
+    }
+}

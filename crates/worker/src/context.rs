@@ -1,0 +1,79 @@
+//! What a handler knows of its job, and how it speaks while it runs.
+
+use broker::{EmitError, JobHandle};
+use protocol::{EventType, JobId, Kind, Tenant};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio_util::sync::CancellationToken;
+
+/// One attempt of one job, seen from its handler.
+#[derive(Clone, Debug)]
+pub struct JobContext {
+    handle: JobHandle,
+    kind: Kind,
+    tenant: Tenant,
+}
+
+impl JobContext {
+    pub(crate) const fn new(handle: JobHandle, kind: Kind, tenant: Tenant) -> Self {
+        Self {
+            handle,
+            kind,
+            tenant,
+        }
+    }
+
+    /// The job's id.
+    pub const fn id(&self) -> JobId {
+        self.handle.id()
+    }
+
+    /// The job's kind.
+    pub const fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Who the job belongs to.
+    pub const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The number of this attempt. It grows with every attempt, those that were handed back included.
+    pub const fn attempt(&self) -> u32 {
+        self.handle.attempt()
+    }
+
+    /// How often the job may be tried.
+    pub const fn max_attempts(&self) -> u32 {
+        self.handle.max_attempts()
+    }
+
+    /// Cancelled when the attempt should end: its result would not count any more, or the worker must stop now.
+    pub const fn cancelled(&self) -> &CancellationToken {
+        self.handle.cancelled()
+    }
+
+    /// Publishes how far the job is, as any JSON value.
+    pub async fn progress<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EmitError> {
+        self.emit(EventType::Progress, data).await
+    }
+
+    /// Publishes a piece of the job's output.
+    pub async fn chunk<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EmitError> {
+        self.emit(EventType::Chunk, data).await
+    }
+
+    /// Publishes a line for people.
+    pub async fn log(&self, line: &str) -> Result<(), EmitError> {
+        self.emit(EventType::Log, line).await
+    }
+
+    async fn emit<T: Serialize + ?Sized>(
+        &self,
+        event: EventType,
+        data: &T,
+    ) -> Result<(), EmitError> {
+        let data = to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        self.handle.emit(event, data).await
+    }
+}

@@ -1,0 +1,51 @@
+//! The project's own commands. `cargo xtask help` lists them; `cargo dev` is the one to start with.
+//!
+//! Plain synchronous code that depends on none of the other crates, so that it builds in seconds and works while
+//! they do not compile.
+
+mod bench;
+mod child;
+mod ci;
+mod counts;
+mod dev;
+mod install;
+mod plan;
+mod ports;
+mod probe;
+mod redis;
+mod say;
+mod stack;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    Dev(dev::DevArgs),
+    Test(test::TestArgs),
+    Tidy(tidy::TidyArgs),
+    Bench(bench::BenchArgs),
+    Lint(ci::LintArgs),
+    Ci(ci::CiArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Dev(args) => dev::run(&args),
+        Command::Test(args) => Ok(test::run(&args)),
+        Command::Tidy(args) => tidy::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Lint(args) => ci::lint(&args),
+        Command::Ci(args) => Ok(ci::run(&args)),
+    };
+    result.unwrap_or_else(|error| {
+        say::error(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
