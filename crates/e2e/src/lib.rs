@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Runs the whole system out of its real binaries, for tests, fault tests and benchmarks.
+//!
+//! Never part of a release. Like a test, it panics where something is not as it must be.
+
+mod client;
+mod ledger;
+mod process;
+mod system;
+
+pub use client::Client;
+pub use ledger::Ledger;
+pub use process::Process;
+pub use system::{Settings, System};

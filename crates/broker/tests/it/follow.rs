@@ -20,7 +20,7 @@ struct Seen {
 }
 
 impl Seen {
-    async fn live(rig: &Rig, topic: impl ToString) -> Self {
+    async fn live(rig: &Rig, topic: &impl ToString) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (state, mut states) = watch::channel(FollowState::Away);
         let stop = CancellationToken::new();
@@ -85,7 +85,7 @@ fn say(text: &str) -> JobOptions {
 async fn a_job_tells_its_life_in_order() {
     let rig = Rig::new().await;
     let id = broker::Producer::new_id();
-    let seen = Seen::live(&rig, id).await;
+    let seen = Seen::live(&rig, &id).await;
     let worker = rig.worker("w", Setup::default(), |handle: JobHandle, _| async move {
         for n in 0..3 {
             handle.emit(EventType::Chunk, to_raw_value(&n)?).await?;
@@ -111,7 +111,7 @@ async fn a_job_tells_its_life_in_order() {
 #[tokio::test]
 async fn a_lost_subscription_misses_nothing() {
     let rig = Rig::new().await;
-    let mut seen = Seen::live(&rig, "room").await;
+    let mut seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
     seen.until(1).await;
     for n in 2..=20 {
@@ -133,7 +133,7 @@ async fn a_lost_subscription_misses_nothing() {
 #[tokio::test]
 async fn a_message_that_pubsub_lost_is_read_from_the_log() {
     let rig = Rig::new().await;
-    let seen = Seen::live(&rig, "room").await;
+    let seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
     seen.until(1).await;
     // An event whose message nobody received: published in a transaction that only writes the log.
@@ -153,7 +153,7 @@ async fn a_message_that_pubsub_lost_is_read_from_the_log() {
 #[tokio::test]
 async fn a_restarted_redis_is_caught_up_with() {
     let mut rig = Rig::on(TestRedis::durable().await, QueueArgs::default());
-    let seen = Seen::live(&rig, "room").await;
+    let seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
     rig.server.kill();
     rig.server.run().await;
@@ -169,7 +169,7 @@ async fn a_restarted_redis_is_caught_up_with() {
 #[tokio::test]
 async fn a_wiped_redis_is_a_gap() {
     let rig = Rig::new().await;
-    let seen = Seen::live(&rig, "room").await;
+    let seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
     rig.submit("1", say("2")).await;
     seen.until(2).await;
@@ -188,7 +188,7 @@ async fn a_follower_that_was_away_too_long_is_told_of_the_gap() {
         ..QueueArgs::default()
     };
     let mut rig = Rig::on(TestRedis::durable().await, args);
-    let seen = Seen::live(&rig, "room").await;
+    let seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
     seen.until(1).await;
     // Away: its connection is cut while Redis only takes others'. A restart does that for all; what is logged

@@ -1,5 +1,6 @@
 //! The broker against a real Redis.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
     unreachable_pub,
     reason = "nothing is reachable from outside a test binary"

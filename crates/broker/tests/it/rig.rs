@@ -85,7 +85,7 @@ impl Rig {
         Maintenance::new(self.redis.clone(), self.args.clone())
     }
 
-    pub fn channel(&self, topic: impl ToString) -> Channel {
+    pub fn channel(&self, topic: &impl ToString) -> Channel {
         Channel {
             queue: self.queue.clone(),
             topic: Topic::new(topic.to_string()).unwrap(),

@@ -1,0 +1,42 @@
+//! From a command line that was understood to an exit code.
+//!
+//! 0: done; 1: not found, a conflict, or Redis is away; 2: what was asked for makes no sense. Never prints a result.
+
+use std::process::ExitCode;
+
+use crate::{Cli, Command, Manager, commands, console::Console, fault::Fault, output};
+
+/// Does what was asked for: a command, or else the manager until it is told to stop.
+pub async fn run(cli: Cli) -> ExitCode {
+    match try_run(cli).await {
+        Ok(code) => code,
+        Err(fault) => {
+            if !matches!(fault, Fault::Closed | Fault::Told) {
+                output::complain(&fault.to_string());
+            }
+            ExitCode::from(fault.code())
+        }
+    }
+}
+
+async fn try_run(cli: Cli) -> Result<ExitCode, Fault> {
+    let console = Console::new(&cli.redis)?;
+    match cli.command {
+        Some(command) => dispatch(&console, command)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        None => Manager::run(console.redis, cli.manager)
+            .await
+            .map_err(|error| Fault::Manager(format!("{error:#}"))),
+    }
+}
+
+async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
+    match command {
+        Command::Stats(args) => commands::stats(console, &args).await,
+        Command::Jobs(args) => commands::jobs(console, &args).await,
+        Command::Job(args) => commands::job(console, &args).await,
+        Command::Retry(args) => commands::retry(console, args).await,
+        Command::Watch(args) => commands::watch(console, &args).await,
+    }
+}

@@ -1,0 +1,174 @@
+//! The command line: which commands there are, and where their options may stand.
+//!
+//! How to reach Redis may be said before or after a command. Never does anything itself.
+
+use std::{ffi::OsString, process::ExitCode};
+
+use broker::RedisArgs;
+use clap::{
+    Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind,
+    parser::ValueSource,
+};
+
+use crate::{JobArgs, JobsArgs, ManagerArgs, RetryArgs, StatsArgs, WatchArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  queue                                 run the manager until Ctrl-C or SIGTERM
+  queue stats                           how many jobs are where
+  queue jobs --state failed --limit 20  the last 20 that failed
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  everything about one
+  queue retry 01ARZ3NDEKTSV4RRFFQ69G5FAV
+  queue watch                           live counts until Ctrl-C
+  queue stats --json | jq '.queues[].jobs.failed'
+
+Exit codes: 0 done; 1 not found, in conflict, or Redis is away; 2 the command line makes no sense.";
+
+/// Keeps the queues in order, and looks into them
+///
+/// Without a command it is the manager: it runs delayed jobs when they are due, takes back the jobs of dead workers,
+/// forgets what is past its time, and serves /livez, /readyz and /metrics. Any number may run.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "queue", version, after_help = EXAMPLES, subcommand_value_name = "COMMAND")]
+pub struct Cli {
+    /// How to reach Redis, for every command.
+    #[command(flatten, next_help_heading = "Redis")]
+    pub redis: RedisArgs,
+    /// How the manager runs.
+    #[command(flatten, next_help_heading = "Manager")]
+    pub manager: ManagerArgs,
+    /// What to do instead of running the manager.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What an operator may ask for.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Show how many jobs each queue has in each state, and what happened in it
+    Stats(StatsArgs),
+    /// List jobs, by state
+    Jobs(JobsArgs),
+    /// Show everything about one job
+    Job(JobArgs),
+    /// Run failed or cancelled jobs again, with all their attempts
+    Retry(RetryArgs),
+    /// Watch the counts live
+    Watch(WatchArgs),
+}
+
+/// Why a command line is not taken: an error, or a request for help.
+#[derive(Debug)]
+pub struct Refusal(clap::Error);
+
+impl Refusal {
+    /// Prints it where it belongs, and says how the process should end.
+    pub fn report(&self) -> ExitCode {
+        // Whoever closed our output does not want to read on.
+        let _ = self.0.print();
+        ExitCode::from(u8::try_from(self.0.exit_code()).unwrap_or(2))
+    }
+}
+
+impl Cli {
+    /// Reads the process' own command line and environment.
+    pub fn read() -> Result<Self, Refusal> {
+        Self::read_from(std::env::args_os())
+    }
+
+    /// Reads a command line whose first word is the program's name.
+    pub fn read_from<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, Refusal> {
+        Self::parsed(words).map_err(Refusal)
+    }
+
+    fn parsed<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let redis = arguments(RedisArgs::augment_args);
+        let mut command = Self::command().mut_args(|arg| {
+            if redis.contains(arg.get_id()) {
+                arg.global(true)
+            } else {
+                arg
+            }
+        });
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        if let Some(name) = matches.subcommand_name() {
+            let given =
+                |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+            // It would be ignored without a word.
+            if let Some(id) = arguments(ManagerArgs::augment_args)
+                .iter()
+                .find(|id| given(id))
+            {
+                let option = id.as_str().replace('_', "-");
+                let message = format!(
+                    "--{option} before `{name}` is an option of the manager; options of `{name}` come after it"
+                );
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Self::from_arg_matches_mut(&mut matches)
+    }
+}
+
+/// The ids of a group's arguments.
+fn arguments(augment: fn(clap::Command) -> clap::Command) -> Vec<clap::Id> {
+    augment(clap::Command::new(""))
+        .get_arguments()
+        .map(|arg| arg.get_id().clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{Cli, Command};
+
+    fn read(line: &str) -> Result<Cli, String> {
+        Cli::read_from(line.split(' ')).map_err(|refusal| refusal.0.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn redis_is_named_before_or_after_the_command() {
+        for line in [
+            "queue --key-prefix p stats --json",
+            "queue stats --json --key-prefix p",
+        ] {
+            let cli = read(line).unwrap();
+            assert_eq!(cli.redis.key_prefix, "p", "{line}");
+            assert!(matches!(cli.command, Some(Command::Stats(args)) if args.json));
+        }
+    }
+
+    #[test]
+    fn an_option_of_the_manager_is_not_swallowed() {
+        let error = read("queue --interval-ms 50 watch").unwrap_err();
+        assert!(error.contains("--interval-ms before `watch`"), "{error}");
+        assert!(read("queue watch --interval-ms 200").is_ok());
+        assert!(read("queue --interval-ms 50").unwrap().command.is_none());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        for line in [
+            "queue job x",
+            "queue retry",
+            "queue jobs --state done",
+            "queue jobs --limit 0",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+        assert!(read(&format!("queue job {id} --queue a:b")).is_err());
+        assert!(read(&format!("queue retry {id} {id}")).is_ok());
+    }
+}

@@ -1,0 +1,119 @@
+//! `queue watch`: the counts, again and again. Changes nothing, and goes on while Redis is away.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::MissedTickBehavior,
+};
+
+use crate::{QueueStats, console::Console, fault::Fault, survey::survey};
+
+mod frame;
+mod line;
+mod rates;
+
+use frame::Frame;
+use rates::Rates;
+
+/// Options of `queue watch`.
+#[derive(Args, Clone, Debug)]
+pub struct WatchArgs {
+    /// How long to wait between two looks, in milliseconds
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+    pub interval_ms: u64,
+    /// Print one line of JSON a look, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What one look saw.
+struct Look {
+    at: Instant,
+    queues: Vec<QueueStats>,
+}
+
+/// A queue, and how fast it moved since the last look; `None` at the first.
+struct Moving<'a> {
+    stats: &'a QueueStats,
+    rates: Option<Rates>,
+}
+
+pub(crate) async fn watch(console: &Console, args: &WatchArgs) -> Result<(), Fault> {
+    let stop = stopped()?;
+    tokio::select! {
+        result = look_on(console, args) => result,
+        () = stop => Ok(()),
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM, which are caught from here on.
+fn stopped() -> Result<impl Future<Output = ()>, Fault> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+async fn look_on(console: &Console, args: &WatchArgs) -> Result<(), Fault> {
+    let mut ticks = tokio::time::interval(Duration::from_millis(args.interval_ms));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut frame = Frame::default();
+    let mut last: Option<Look> = None;
+    loop {
+        ticks.tick().await;
+        let look = match survey(&console.inspector).await {
+            Ok(queues) => Ok(Look {
+                at: Instant::now(),
+                queues,
+            }),
+            // Who starts to look at a Redis that is away most likely has the address wrong.
+            Err(error) if last.is_none() => return Err(console.fault(&error)),
+            Err(error) => Err(console.fault(&error).to_string()),
+        };
+        let seen = look
+            .as_ref()
+            .map(|look| moving(look, last.as_ref()))
+            .map_err(String::as_str);
+        if args.json {
+            console.out.json(&line::json(seen))?;
+        } else if console.out.is_terminal() {
+            frame.draw(&console.out, seen)?;
+        } else {
+            console.out.print(&line::text(seen))?;
+        }
+        // Rates after an outage are those since before it.
+        if let Ok(look) = look {
+            last = Some(look);
+        }
+    }
+}
+
+fn moving<'a>(look: &'a Look, last: Option<&Look>) -> Vec<Moving<'a>> {
+    let of = |stats: &'a QueueStats| {
+        let before = last.and_then(|last| {
+            let before = last
+                .queues
+                .iter()
+                .find(|before| before.queue == stats.queue)?;
+            Some(Rates::between(
+                &before.totals,
+                &stats.totals,
+                look.at.duration_since(last.at),
+            ))
+        });
+        Moving {
+            stats,
+            rates: before,
+        }
+    };
+    look.queues.iter().map(of).collect()
+}

@@ -1,0 +1,45 @@
+//! What a command works with: a connection to look through, and a place to print to.
+
+use broker::{Inspector, Redis, RedisArgs};
+use protocol::QueueName;
+
+use crate::{
+    fault::{Fault, sentence},
+    output::Output,
+};
+
+pub(crate) struct Console {
+    pub(crate) redis: Redis,
+    pub(crate) inspector: Inspector,
+    pub(crate) out: Output,
+}
+
+impl Console {
+    pub(crate) fn new(args: &RedisArgs) -> Result<Self, Fault> {
+        let redis = Redis::new(args).map_err(|error| Fault::Settings(sentence(&error, "")))?;
+        Ok(Self {
+            inspector: Inspector::new(redis.clone()),
+            redis,
+            out: Output::detect(),
+        })
+    }
+
+    /// An error of Redis, with where Redis is.
+    pub(crate) fn fault(&self, error: &broker::Error) -> Fault {
+        Fault::Redis(sentence(error, &self.redis.address()))
+    }
+
+    /// The queue that was asked for, if it exists, or all.
+    pub(crate) async fn queues(&self, wanted: Option<&QueueName>) -> Result<Vec<QueueName>, Fault> {
+        let queues = self
+            .inspector
+            .queues()
+            .await
+            .map_err(|error| self.fault(&error))?;
+        match wanted {
+            None => Ok(queues),
+            Some(queue) if queues.contains(queue) => Ok(vec![queue.clone()]),
+            Some(queue) => Err(Fault::NoQueue(queue.clone())),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The queue manager and the operator's command line.
+//!
+//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is its one loop.
+//! - The commands look at jobs and change them, through `broker` alone.
+//!
+//! Nothing here is on a message's path, and nothing here holds state of its own: any number of managers may run,
+//! and everything goes on, less tidily, when none does.
+
+mod app;
+mod cli;
+mod commands;
+mod console;
+mod fault;
+mod manager;
+mod metrics;
+mod output;
+mod survey;
+mod table;
+mod text;
+mod upkeep;
+
+pub use app::run;
+pub use cli::{Cli, Command, Refusal};
+pub use commands::{JobArgs, JobsArgs, RetryArgs, StatsArgs, WatchArgs};
+pub use manager::{Manager, ManagerArgs};
+pub use metrics::Metrics;
+pub use survey::QueueStats;
+pub use upkeep::Upkeep;

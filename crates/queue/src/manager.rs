@@ -1,0 +1,109 @@
+//! Puts the manager together: one loop of upkeep, and what it tells those who watch over it.
+//!
+//! Never waits for Redis: without it the manager runs, says so, and is not ready.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use broker::{QueueArgs, Redis};
+use prometheus_client::registry::Registry;
+use service::{
+    ExposureArgs, Lifecycle, Readiness, ShutdownArgs, TelemetryArgs, health, lifecycle::Handle,
+    listen, telemetry,
+};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::{Metrics, Upkeep};
+
+/// Where health is served unless said otherwise.
+const HEALTH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
+
+/// How the manager runs.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ManagerArgs {
+    /// Where `/livez`, `/readyz` and `/metrics` are served. Default: 127.0.0.1:3001, or a free port if that is taken
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// How long to rest between two rounds of maintenance, in milliseconds
+    #[arg(long, env = "MAINTENANCE_INTERVAL_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub interval_ms: u64,
+    /// What is kept, and for how long.
+    #[command(flatten)]
+    pub keep: QueueArgs,
+    /// Who may reach it.
+    #[command(flatten)]
+    pub exposure: ExposureArgs,
+    /// How it stops.
+    #[command(flatten)]
+    pub shutdown: ShutdownArgs,
+    /// How it logs.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// A manager, ready to run.
+pub struct Manager {
+    redis: Redis,
+    args: ManagerArgs,
+    listener: TcpListener,
+}
+
+impl Manager {
+    /// The whole life of a manager's process.
+    pub async fn run(redis: Redis, args: ManagerArgs) -> anyhow::Result<ExitCode> {
+        telemetry::init(&args.telemetry, "queue")?;
+        let lifecycle = Lifecycle::new(args.shutdown.grace())?;
+        Self::build(redis, args).await?.spawn(&lifecycle.handle())?;
+        Ok(lifecycle.run().await)
+    }
+
+    /// Binds the health endpoints. Redis is not needed yet.
+    pub async fn build(redis: Redis, args: ManagerArgs) -> anyhow::Result<Self> {
+        let address = args.listen.unwrap_or(HEALTH);
+        let listener =
+            listen::bind_or_free(address, args.exposure.insecure, args.listen.is_some()).await?;
+        Ok(Self {
+            redis,
+            args,
+            listener,
+        })
+    }
+
+    /// Where the health endpoints are.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        self.listener
+            .local_addr()
+            .context("the health listener has no address")
+    }
+
+    /// Starts everything on the process' lifecycle.
+    pub fn spawn(self, lifecycle: &Handle) -> anyhow::Result<()> {
+        info!(
+            redis = self.redis.address(),
+            prefix = self.redis.prefix(),
+            health = %self.address()?,
+            interval_ms = self.args.interval_ms,
+            "queue manager starts"
+        );
+        let readiness = Readiness::new();
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        let check = readiness.check("redis");
+        let upkeep = Upkeep::new(self.redis, self.args.keep, metrics, check);
+        let router = health::router(readiness.clone(), Arc::new(registry));
+        let soft = lifecycle.soft();
+        let interval = Duration::from_millis(self.args.interval_ms);
+        lifecycle.spawn("health", health::serve(self.listener, router, soft.clone()));
+        lifecycle.spawn("upkeep", async move {
+            upkeep.run(interval, soft).await;
+            readiness.drain();
+        });
+        Ok(())
+    }
+}

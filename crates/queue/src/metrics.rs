@@ -1,0 +1,249 @@
+//! What the manager measures: the queues as it last saw them, and its own work.
+//!
+//! There is one series per queue and figure, and none for a queue that is gone, or while Redis can't be asked: an
+//! old figure would look like a new one.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use broker::{Swept, Totals};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        gauge::{ConstGauge, Gauge},
+    },
+    registry::Registry,
+};
+use protocol::JobState;
+
+use crate::QueueStats;
+
+/// The manager's metrics; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    redis_up: Gauge,
+    promoted: Counter,
+    expired: Counter,
+    pruned: Counter,
+    failures: Counter,
+    queues: Queues,
+}
+
+impl Metrics {
+    /// Registers all of them.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let Self {
+            redis_up,
+            promoted,
+            expired,
+            pruned,
+            failures,
+            queues,
+        } = metrics.clone();
+        registry.register(
+            "redis_up",
+            "Whether Redis answered the last time it was asked",
+            redis_up,
+        );
+        let mut counter = |name: &str, help: &str, counter: Counter| {
+            registry.register(format!("queue_maintenance_{name}"), help, counter);
+        };
+        counter(
+            "promoted",
+            "Delayed jobs that this manager put in line when they were due",
+            promoted,
+        );
+        counter(
+            "expired",
+            "Leases that this manager found to have run out",
+            expired,
+        );
+        counter(
+            "pruned",
+            "Finished jobs that this manager forgot when they were past their time",
+            pruned,
+        );
+        counter(
+            "failures",
+            "Rounds of maintenance that Redis did not let end well",
+            failures,
+        );
+        registry.register_collector(Box::new(queues));
+        metrics
+    }
+
+    /// Redis answered.
+    pub(crate) fn up(&self) {
+        self.redis_up.set(1);
+    }
+
+    /// Redis did not answer: what is known of the queues is of no worth any more.
+    pub(crate) fn down(&self) {
+        self.redis_up.set(0);
+        self.show(Vec::new());
+    }
+
+    /// A round, or its part for one queue, failed.
+    pub(crate) fn failed(&self) {
+        self.failures.inc();
+    }
+
+    /// Adds what was done in a queue.
+    pub(crate) fn swept(&self, swept: Swept) {
+        self.promoted.inc_by(swept.promoted);
+        self.expired.inc_by(swept.expired);
+        self.pruned.inc_by(swept.pruned);
+    }
+
+    /// Replaces the figures of all queues.
+    pub(crate) fn show(&self, stats: Vec<QueueStats>) {
+        *self.queues.0.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+}
+
+/// The queues as they were last seen.
+#[derive(Clone, Debug, Default)]
+struct Queues(Arc<Mutex<Vec<QueueStats>>>);
+
+/// A counter's name, what it counts, and where it is found.
+type Total = (&'static str, &'static str, fn(&Totals) -> u64);
+
+const TOTALS: [Total; 7] = [
+    (
+        "queue_jobs_enqueued",
+        "Jobs that were accepted.",
+        |totals| totals.enqueued,
+    ),
+    ("queue_jobs_completed", "Jobs that completed.", |totals| {
+        totals.completed
+    }),
+    (
+        "queue_jobs_failed",
+        "Jobs that failed for good.",
+        |totals| totals.failed,
+    ),
+    (
+        "queue_attempts_retried",
+        "Attempts that failed and were followed by another.",
+        |totals| totals.retried,
+    ),
+    (
+        "queue_leases_lost",
+        "Attempts whose worker stopped renewing its lease.",
+        |totals| totals.lost,
+    ),
+    (
+        "queue_attempts_handed_back",
+        "Attempts that a stopping worker handed back.",
+        |totals| totals.handed_back,
+    ),
+    (
+        "queue_stale_writes",
+        "Late writes of attempts that were over, all refused.",
+        |totals| totals.stale,
+    ),
+];
+
+impl Collector for Queues {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if stats.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(
+            "queue_jobs",
+            "Jobs in each state.",
+            None,
+            MetricType::Gauge,
+        )?;
+        for QueueStats { queue, jobs, .. } in &stats {
+            for state in JobState::ALL {
+                let labels = [("queue", queue.as_str()), ("state", state.as_str())];
+                ConstGauge::new(jobs.get(state)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        for (name, help, total) in TOTALS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for QueueStats { queue, totals, .. } in &stats {
+                let labels = [("queue", queue.as_str())];
+                ConstCounter::new(total(totals)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use broker::{Counts, Swept, Totals};
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+    use protocol::QueueName;
+
+    use super::Metrics;
+    use crate::QueueStats;
+
+    fn text(registry: &Registry) -> String {
+        let mut text = String::new();
+        encode(&mut text, registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn queues_come_and_go() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry);
+        metrics.up();
+        metrics.swept(Swept {
+            promoted: 3,
+            expired: 2,
+            pruned: 1,
+        });
+        metrics.show(vec![QueueStats {
+            queue: QueueName::new("chat").unwrap(),
+            jobs: Counts {
+                waiting: 7,
+                ..Counts::default()
+            },
+            totals: Totals {
+                enqueued: 9,
+                stale: 1,
+                ..Totals::default()
+            },
+        }]);
+        let shown = text(&registry);
+        for line in [
+            "# TYPE queue_jobs gauge",
+            r#"queue_jobs{queue="chat",state="waiting"} 7"#,
+            r#"queue_jobs{queue="chat",state="cancelled"} 0"#,
+            r#"queue_jobs_enqueued_total{queue="chat"} 9"#,
+            r#"queue_stale_writes_total{queue="chat"} 1"#,
+            "queue_maintenance_promoted_total 3",
+            "redis_up 1",
+        ] {
+            assert!(
+                shown.lines().any(|shown| shown == line),
+                "{line} is not in\n{shown}"
+            );
+        }
+        metrics.down();
+        let shown = text(&registry);
+        assert!(
+            !shown.contains("chat") && shown.contains("redis_up 0\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("queue_maintenance_expired_total 2\n"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! The loop of the manager: finds the queues, maintains each, and measures them now and then.
+//!
+//! A round can be run by itself. The loop never ends because Redis is away, and says only once that it is.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use broker::{Backoff, Error, Inspector, Maintenance, QueueArgs, Redis, Swept};
+use protocol::QueueName;
+use service::Check;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use crate::{Metrics, QueueStats, fault::sentence};
+
+/// How long the list of queues and their figures are good for. Measuring costs more commands than maintaining.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// Keeps all queues under a prefix in order.
+pub struct Upkeep {
+    maintenance: Maintenance,
+    inspector: Inspector,
+    address: String,
+    metrics: Metrics,
+    check: Check,
+    queues: Vec<QueueName>,
+    /// When the queues were last listed and measured; `None` when that is to be done next.
+    looked: Option<Instant>,
+    /// Queues that can't be maintained although Redis answers; so that each is logged once.
+    broken: HashSet<QueueName>,
+    backoff: Backoff,
+}
+
+impl Upkeep {
+    /// Upkeep that tells `check` whether Redis answers.
+    pub fn new(redis: Redis, keep: QueueArgs, metrics: Metrics, check: Check) -> Self {
+        Self {
+            address: redis.address(),
+            inspector: Inspector::new(redis.clone()),
+            maintenance: Maintenance::new(redis, keep),
+            metrics,
+            check,
+            queues: Vec::new(),
+            looked: None,
+            broken: HashSet::new(),
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Rounds with a rest of `interval` between two, until `soft` is cancelled, which also ends one under way.
+    pub async fn run(mut self, interval: Duration, soft: CancellationToken) {
+        let rounds = async {
+            loop {
+                let rest = match self.run_once().await {
+                    Ok(_) => interval,
+                    Err(_) => self.backoff.pause(),
+                };
+                tokio::time::sleep(rest).await;
+            }
+        };
+        // Whatever is interrupted is one script or one read: nothing is left half done.
+        soft.run_until_cancelled(rounds).await;
+    }
+
+    /// One round: does all that there is to do now, and says what it was. Fails when Redis does not answer.
+    pub async fn run_once(&mut self) -> Result<Swept, Error> {
+        let result = self.round().await;
+        match &result {
+            Ok(_) => {
+                self.metrics.up();
+                self.backoff.reset();
+                self.check
+                    .set_with(true, &format!("Redis at {} answers", self.address));
+            }
+            Err(error) => {
+                self.metrics.failed();
+                self.metrics.down();
+                // Redis may come back with other data.
+                self.looked = None;
+                self.check.set_with(
+                    false,
+                    &format!("{}; waiting for it", sentence(error, &self.address)),
+                );
+            }
+        }
+        result
+    }
+
+    async fn round(&mut self) -> Result<Swept, Error> {
+        // Without a queue the list is all that there is to ask for.
+        let look = self.queues.is_empty() || self.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if look {
+            self.queues = self.inspector.queues().await?;
+            self.broken.retain(|queue| self.queues.contains(queue));
+        }
+        let mut all = Swept::default();
+        for queue in &self.queues {
+            let result = self.maintenance.run(queue).await;
+            let Some(swept) = tolerate(result, queue, &mut self.broken, &self.metrics)? else {
+                continue;
+            };
+            report(queue, swept);
+            self.metrics.swept(swept);
+            all.promoted += swept.promoted;
+            all.expired += swept.expired;
+            all.pruned += swept.pruned;
+        }
+        if look {
+            self.measure().await?;
+            self.looked = Some(Instant::now());
+        }
+        Ok(all)
+    }
+
+    async fn measure(&self) -> Result<(), Error> {
+        let mut stats = Vec::with_capacity(self.queues.len());
+        for queue in &self.queues {
+            match self.inspector.counts(queue).await {
+                Ok((jobs, totals)) => stats.push(QueueStats {
+                    queue: queue.clone(),
+                    jobs,
+                    totals,
+                }),
+                Err(error) if error.is_temporary() => return Err(error),
+                Err(error) => debug!(%queue, %error, "queue can't be measured"),
+            }
+        }
+        self.metrics.show(stats);
+        Ok(())
+    }
+}
+
+/// One damaged queue must not keep the others from being maintained.
+fn tolerate(
+    result: Result<Swept, Error>,
+    queue: &QueueName,
+    broken: &mut HashSet<QueueName>,
+    metrics: &Metrics,
+) -> Result<Option<Swept>, Error> {
+    match result {
+        Ok(swept) => {
+            broken.remove(queue);
+            Ok(Some(swept))
+        }
+        Err(error) if error.is_temporary() => Err(error),
+        Err(error) => {
+            metrics.failed();
+            if broken.insert(queue.clone()) {
+                error!(%queue, %error, "queue can't be maintained");
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn report(queue: &QueueName, swept: Swept) {
+    let Swept {
+        promoted,
+        expired,
+        pruned,
+    } = swept;
+    if expired > 0 {
+        warn!(%queue, expired, "leases ran out: their workers are dead, hung or cut off");
+    }
+    if promoted > 0 || pruned > 0 {
+        debug!(%queue, promoted, pruned, "maintained");
+    }
+}

@@ -1,0 +1,208 @@
+//! One WebSocket, from its first frame to its last.
+//!
+//! Reading and writing go on side by side in one task, so that a client that does not read can still be heard,
+//! and be closed. Knows no protocol: texts go to a [`Session`], and what is written comes from the outbox.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    Batch, Close, Metrics, Outbox, Session,
+    inbound::Inbound,
+    keepalive::{Due, Keepalive},
+    outbox::Signal,
+};
+
+/// How long a client may take to read the close frame, and again to answer it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The times that a connection keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How often a ping is sent.
+    pub ping_interval: Duration,
+    /// How long nothing at all may come from the client.
+    pub idle_timeout: Duration,
+    /// How long one batch of frames may take to be written.
+    pub write_timeout: Duration,
+}
+
+/// One WebSocket.
+pub struct Connection<R, W, S> {
+    /// Where messages come from.
+    pub inbound: Inbound<R>,
+    /// Where frames go to.
+    pub writer: W,
+    /// What the texts mean.
+    pub session: S,
+    /// What waits to be written.
+    pub outbox: Arc<Outbox>,
+    /// How patient it is.
+    pub timing: Timing,
+    /// A number to tell connections apart.
+    pub id: u64,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl<R, W, S> Connection<R, W, S>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+    S: Session,
+{
+    /// Serves the connection to its end, which is bounded once it is decided, and says why it ended.
+    pub async fn run(mut self) -> Close {
+        self.outbox.attach().await;
+        // Outside of the future that writes it, so that an interrupted write can be finished.
+        let mut batch = Batch::default();
+        let close = self.serve(&mut batch).await;
+        self.metrics.closed(close);
+        if close.frame().is_some() {
+            let outbox = Arc::clone(&self.outbox);
+            tokio::select! {
+                () = outbox.asked(Signal::Stop) => {}
+                () = self.finish(close, &mut batch) => {}
+            }
+        }
+        close
+    }
+
+    async fn serve(&mut self, batch: &mut Batch) -> Close {
+        let Self {
+            inbound,
+            writer,
+            session,
+            outbox,
+            timing,
+            id,
+            metrics,
+        } = self;
+        let now = Instant::now();
+        let keepalive = Keepalive::new(timing.ping_interval, timing.idle_timeout, *id, now);
+        tokio::select! {
+            biased;
+            () = outbox.asked(Signal::Stop) => Close::Stopped,
+            () = outbox.asked(Signal::Slow) => Close::Slow,
+            close = read(inbound, session, outbox, keepalive, metrics) => close,
+            close = write(writer, batch, outbox, timing.write_timeout, metrics) => close,
+        }
+    }
+
+    /// Says goodbye, and makes sure that it can be heard.
+    async fn finish(&mut self, close: Close, batch: &mut Batch) {
+        let mut patience = CLOSE_TIMEOUT;
+        if close == Close::GoingAway {
+            self.outbox.take_rest(batch);
+            patience = self.timing.write_timeout;
+        } else {
+            batch.cut();
+        }
+        close
+            .frame()
+            .into_iter()
+            .for_each(|frame| batch.push(frame));
+        if !matches!(
+            timeout(patience, batch.write(&mut self.writer)).await,
+            Ok(Ok(()))
+        ) {
+            return;
+        }
+        // What does not come in time never will; the socket is closed either way.
+        let _ = timeout(CLOSE_TIMEOUT, self.linger(close)).await;
+    }
+
+    /// Reads on until the client has seen the close frame: closing a socket with unread bytes resets it.
+    async fn linger(&mut self, close: Close) {
+        let answered = match close {
+            Close::Peer(_) => true,
+            Close::GoingAway | Close::Slow | Close::Idle => self.last_words(close).await,
+            _ => false,
+        };
+        if self.writer.shutdown().await.is_ok() && !answered {
+            self.inbound.discard().await;
+        }
+    }
+
+    /// Reads until the client's own close frame; says whether it came.
+    async fn last_words(&mut self, close: Close) -> bool {
+        loop {
+            match self.inbound.next().await {
+                Ok(Message::Close(_)) => return true,
+                // Sent before the client could know. It is taken, although a refusal can't be told any more.
+                Ok(Message::Text(text)) if close == Close::GoingAway => {
+                    self.session.on_text(&text).await;
+                }
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+async fn read(
+    inbound: &mut Inbound<impl AsyncRead + Unpin>,
+    session: &mut impl Session,
+    outbox: &Outbox,
+    mut keepalive: Keepalive,
+    metrics: &Metrics,
+) -> Close {
+    let mut timer = pin!(sleep_until(keepalive.next()));
+    loop {
+        let message = tokio::select! {
+            biased;
+            () = outbox.asked(Signal::Leave) => {
+                session.settle().await;
+                return Close::GoingAway;
+            }
+            message = inbound.next() => message,
+            () = timer.as_mut() => {
+                match keepalive.due(Instant::now()) {
+                    Due::Idle => return Close::Idle,
+                    Due::Ping => outbox.ping(),
+                    Due::Nothing => {}
+                }
+                timer.as_mut().reset(keepalive.next());
+                continue;
+            }
+        };
+        if message.is_ok() {
+            metrics.frames_received.inc();
+        }
+        match message {
+            Ok(Message::Text(text)) => session.on_text(&text).await,
+            Ok(Message::Binary(bytes)) => match std::str::from_utf8(&bytes) {
+                Ok(text) => session.on_text(text).await,
+                Err(_) => return Close::NotUtf8,
+            },
+            Ok(Message::Ping(payload)) => outbox.pong(&payload),
+            Ok(Message::Pong(_) | Message::Frame(_)) => {}
+            Ok(Message::Close(frame)) => return Close::of_peer(frame.as_ref()),
+            Err(error) => return Close::of_error(&error),
+        }
+        // After the session, whose waiting is not the client's silence.
+        keepalive.heard(Instant::now());
+    }
+}
+
+async fn write(
+    writer: &mut (impl AsyncWrite + Unpin),
+    batch: &mut Batch,
+    outbox: &Outbox,
+    patience: Duration,
+    metrics: &Metrics,
+) -> Close {
+    loop {
+        let bytes = outbox.take(batch).await;
+        let frames = batch.len();
+        match timeout(patience, batch.write(writer)).await {
+            Ok(Ok(())) => metrics.sent(frames, bytes),
+            Ok(Err(_)) | Err(_) => return Close::Gone,
+        }
+    }
+}

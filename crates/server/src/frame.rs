@@ -1,0 +1,128 @@
+//! A WebSocket frame as it goes over the wire, encoded once and shared by every connection that sends it.
+//!
+//! A server's frames are not masked, so the same bytes fit all clients. Never reads a frame: that is
+//! [`crate::inbound`]'s.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+const FINAL: u8 = 0x80;
+const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xA;
+/// The most that a control frame carries, in bytes.
+const MAX_CONTROL: usize = 125;
+/// The longest header of an unmasked frame, in bytes.
+const MAX_HEADER: usize = 10;
+
+/// An encoded frame. Clones share its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// A text message in one frame.
+    pub fn text(text: &str) -> Self {
+        Self::encode(TEXT, text.as_bytes())
+    }
+
+    /// A ping without payload.
+    pub const fn ping() -> Self {
+        Self(Bytes::from_static(&[FINAL | PING, 0]))
+    }
+
+    /// The answer to a ping, which carries the ping's payload.
+    pub fn pong(payload: &[u8]) -> Self {
+        Self::encode(PONG, &payload[..payload.len().min(MAX_CONTROL)])
+    }
+
+    /// The end. Without a code, as an answer to a close without one, it is empty.
+    pub fn close(code: Option<u16>, reason: &str) -> Self {
+        let Some(code) = code else {
+            return Self::encode(CLOSE, &[]);
+        };
+        let mut end = reason.len().min(MAX_CONTROL - 2);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut payload = [0; MAX_CONTROL];
+        payload[..2].copy_from_slice(&code.to_be_bytes());
+        payload[2..2 + end].copy_from_slice(&reason.as_bytes()[..end]);
+        Self::encode(CLOSE, &payload[..2 + end])
+    }
+
+    /// Its length on the wire, in bytes.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "no frame is empty: it has a header"
+    )]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Its bytes.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    fn encode(opcode: u8, payload: &[u8]) -> Self {
+        let mut bytes = BytesMut::with_capacity(MAX_HEADER + payload.len());
+        bytes.put_u8(FINAL | opcode);
+        match payload.len() {
+            short @ 0..=125 => bytes.put_u8(u8::try_from(short).expect("at most 125")),
+            middle @ 126..=0xFFFF => {
+                bytes.put_u8(126);
+                bytes.put_u16(u16::try_from(middle).expect("at most 65535"));
+            }
+            long => {
+                bytes.put_u8(127);
+                bytes.put_u64(long as u64);
+            }
+        }
+        bytes.put_slice(payload);
+        Self(bytes.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio_tungstenite::tungstenite::{
+        Message,
+        protocol::{Role, WebSocket, frame::coding::CloseCode},
+    };
+
+    use super::Frame;
+
+    fn decode(frame: Frame) -> Message {
+        let wire = Cursor::new(frame.into_bytes().to_vec());
+        WebSocket::from_raw_socket(wire, Role::Client, None)
+            .read()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_client_reads_what_was_encoded() {
+        for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
+            let text = "x".repeat(length);
+            assert_eq!(decode(Frame::text(&text)), Message::text(text));
+        }
+        assert_eq!(decode(Frame::ping()), Message::Ping("".into()));
+        assert_eq!(decode(Frame::pong(b"abc")), Message::Pong("abc".into()));
+    }
+
+    #[test]
+    fn a_close_has_its_code_and_as_much_of_its_reason_as_fits() {
+        let Message::Close(Some(close)) = decode(Frame::close(Some(1013), "slow: reconnect"))
+        else {
+            panic!("no close with a code");
+        };
+        assert_eq!(close.code, CloseCode::Again);
+        assert_eq!(close.reason.as_str(), "slow: reconnect");
+        let Message::Close(Some(close)) = decode(Frame::close(Some(1001), &"ä".repeat(90))) else {
+            panic!("no close with a code");
+        };
+        assert_eq!(close.reason.as_str(), "ä".repeat(61));
+        assert_eq!(decode(Frame::close(None, "ignored")), Message::Close(None));
+    }
+}

@@ -1,0 +1,334 @@
+//! What waits to be written to one connection, bounded in frames and in bytes.
+//!
+//! Whoever delivers never waits: an outbox that would overflow drops everything and asks its connection to close.
+//! An empty outbox holds no buffer. Never touches a socket.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use crate::{Batch, Frame};
+
+/// How many bytes the writer takes at a time. Smaller than a bound, so that a slow client that still reads gets
+/// a batch through within the write timeout.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// The bounds of an outbox, the frames that are being written included.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most frames that may wait.
+    pub frames: usize,
+    /// The most bytes that may wait. A single longer frame is taken when nothing else waits.
+    pub bytes: usize,
+}
+
+/// What the process asks of a connection. Each takes precedence over those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Signal {
+    /// To go on.
+    None,
+    /// To finish what is under way, and close.
+    Leave,
+    /// To close now, because the client does not read what it is sent.
+    Slow,
+    /// To end now, without a word.
+    Stop,
+}
+
+/// What became of delivered frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// They wait to be written.
+    Queued,
+    /// There was no room: the connection is asked to close, and this many frames are dropped.
+    Overflowed(usize),
+    /// The connection is closing already; they are dropped.
+    Closed,
+}
+
+/// What waits to be written to one connection.
+#[derive(Debug)]
+pub struct Outbox {
+    limits: Limits,
+    signal: AtomicU8,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    /// What the writer took last and may not have written yet: it counts against the limits too.
+    writing: (usize, usize),
+    ping: bool,
+    /// Only the latest ping needs an answer, so that many pings take no room.
+    pong: Option<Frame>,
+    waker: Option<Waker>,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            signal: AtomicU8::new(Signal::None as u8),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Makes the calling task the one that is woken. All futures of this outbox must be polled by that task.
+    pub async fn attach(&self) {
+        poll_fn(|cx| {
+            self.lock().waker = Some(cx.waker().clone());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Delivers a frame.
+    pub fn push(&self, frame: Frame) -> Pushed {
+        self.push_all(&[frame])
+    }
+
+    /// Delivers frames, all or none.
+    pub fn push_all(&self, frames: &[Frame]) -> Pushed {
+        let mut state = self.lock();
+        if self.signal.load(Ordering::Acquire) >= Signal::Slow as u8 {
+            return Pushed::Closed;
+        }
+        let was_idle = state.frames.is_empty();
+        let bytes: usize = frames.iter().map(Frame::len).sum();
+        let all_frames = state.frames.len() + state.writing.0 + frames.len();
+        let all_bytes = state.bytes + state.writing.1 + bytes;
+        let alone = all_frames == 1;
+        if all_frames > self.limits.frames || (all_bytes > self.limits.bytes && !alone) {
+            let dropped = state.frames.len() + frames.len();
+            state.frames = VecDeque::new();
+            state.bytes = 0;
+            drop(state);
+            self.ask(Signal::Slow);
+            return Pushed::Overflowed(dropped);
+        }
+        state.frames.extend(frames.iter().cloned());
+        state.bytes += bytes;
+        if was_idle {
+            wake(state);
+        }
+        Pushed::Queued
+    }
+
+    /// Has a ping sent before everything that waits.
+    pub fn ping(&self) {
+        let mut state = self.lock();
+        state.ping = true;
+        wake(state);
+    }
+
+    /// Has a ping answered, before everything that waits.
+    pub fn pong(&self, payload: &[u8]) {
+        let mut state = self.lock();
+        state.pong = Some(Frame::pong(payload));
+        wake(state);
+    }
+
+    /// Asks the connection for something, unless more was asked before.
+    pub fn ask(&self, signal: Signal) {
+        let before = self.signal.fetch_max(signal as u8, Ordering::AcqRel);
+        if before < signal as u8 {
+            wake(self.lock());
+        }
+    }
+
+    /// Waits until this signal, or one that takes precedence, was given.
+    pub async fn asked(&self, signal: Signal) {
+        poll_fn(|_| {
+            if self.signal.load(Ordering::Acquire) >= signal as u8 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Waits until there is something to write, and moves it into the batch, which must be empty: it says that
+    /// what was taken before is written. Returns how many bytes it took.
+    pub async fn take(&self, batch: &mut Batch) -> usize {
+        poll_fn(|_| {
+            let taken = self.lock().take(batch, BATCH_BYTES);
+            if taken > 0 {
+                Poll::Ready(taken)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Moves everything that waits into the batch.
+    pub fn take_rest(&self, batch: &mut Batch) {
+        self.lock().take(batch, usize::MAX);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
+        let mut control = 0;
+        let ping = std::mem::take(&mut self.ping).then(Frame::ping);
+        for frame in self.pong.take().into_iter().chain(ping) {
+            control += frame.len();
+            batch.push(frame);
+        }
+        let mut bytes = 0;
+        let mut count = 0;
+        while let Some(frame) = self.frames.front() {
+            if count > 0 && bytes + frame.len() > most {
+                break;
+            }
+            bytes += frame.len();
+            count += 1;
+            self.frames
+                .pop_front()
+                .into_iter()
+                .for_each(|frame| batch.push(frame));
+        }
+        self.bytes -= bytes;
+        self.writing = (count, bytes);
+        if self.frames.is_empty() {
+            // Idle connections are many; a buffer each would be most of their memory.
+            self.frames = VecDeque::new();
+        }
+        control + bytes
+    }
+}
+
+/// Wakes the connection's task after the lock is released, so that it does not run into it.
+fn wake(state: MutexGuard<'_, State>) {
+    let waker = state.waker.clone();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::{BATCH_BYTES, Limits, Outbox, Pushed, Signal};
+    use crate::{Batch, Frame};
+
+    fn outbox(frames: usize, bytes: usize) -> Outbox {
+        Outbox::new(Limits { frames, bytes })
+    }
+
+    fn text(length: usize) -> Frame {
+        Frame::text(&"x".repeat(length))
+    }
+
+    #[test]
+    fn frames_are_bounded_and_what_is_being_written_counts() {
+        let outbox = outbox(3, 1000);
+        assert_eq!(outbox.push(text(1)), Pushed::Queued);
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(3));
+        assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(3));
+        assert!(outbox.asked(Signal::Slow).now_or_never().is_some());
+        assert_eq!(outbox.push(text(1)), Pushed::Closed);
+        assert!(
+            outbox.take(&mut Batch::default()).now_or_never().is_none(),
+            "memory is released"
+        );
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_long_frame_passes() {
+        let outbox = outbox(100, 50);
+        assert_eq!(outbox.push(text(90)), Pushed::Queued);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(2));
+        let other = self::outbox(100, 50);
+        assert_eq!(other.push_all(&[text(20), text(20)]), Pushed::Queued);
+        assert_eq!(other.push(text(20)), Pushed::Overflowed(3));
+    }
+
+    #[test]
+    fn writing_makes_room() {
+        let outbox = outbox(2, 1000);
+        for _ in 0..10 {
+            assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+            let mut batch = Batch::default();
+            assert_eq!(outbox.take(&mut batch).now_or_never(), Some(6));
+            assert_eq!(batch.len(), 2);
+            // Taking again, even in vain, says that the batch is written.
+            assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
+        }
+    }
+
+    #[test]
+    fn a_batch_is_smaller_than_the_outbox() {
+        let outbox = outbox(100, 10 * BATCH_BYTES);
+        for _ in 0..4 {
+            outbox.push(text(BATCH_BYTES / 2));
+        }
+        let mut batch = Batch::default();
+        assert!(outbox.take(&mut batch).now_or_never().unwrap() <= BATCH_BYTES);
+        assert_eq!(batch.len(), 1);
+        outbox.take_rest(&mut batch);
+        assert_eq!(batch.len(), 4);
+    }
+
+    #[test]
+    fn many_pings_take_one_place_and_go_first() {
+        let outbox = outbox(1, 1000);
+        outbox.push(text(1));
+        for _ in 0..100 {
+            outbox.pong(b"abc");
+            outbox.ping();
+        }
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(5 + 2 + 3));
+    }
+
+    #[test]
+    fn a_stronger_signal_stays() {
+        let outbox = outbox(1, 1);
+        outbox.ask(Signal::Leave);
+        assert!(outbox.asked(Signal::Leave).now_or_never().is_some());
+        assert!(outbox.asked(Signal::Slow).now_or_never().is_none());
+        assert_eq!(
+            outbox.push(text(1)),
+            Pushed::Queued,
+            "a leaving client still gets its answers"
+        );
+        outbox.ask(Signal::Stop);
+        outbox.ask(Signal::Slow);
+        assert!(outbox.asked(Signal::Stop).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_attached_task_is_woken() {
+        let outbox = std::sync::Arc::new(outbox(10, 1000));
+        let other = outbox.clone();
+        let waiting = async {
+            outbox.attach().await;
+            outbox.take(&mut Batch::default()).await
+        };
+        let (taken, ()) = tokio::join!(waiting, async {
+            tokio::task::yield_now().await;
+            other.push(text(1));
+        });
+        assert_eq!(taken, 3);
+    }
+}

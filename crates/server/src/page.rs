@@ -1,0 +1,64 @@
+//! The demo page, for whoever opens the server's address in a browser.
+//!
+//! It is one file without anything from elsewhere, and its policy lets it load nothing and connect only back here.
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{Html, IntoResponse, Response},
+};
+
+const PAGE: &str = include_str!("page/index.html");
+/// Stands in the page where the nonce goes.
+const NONCE: &str = "{{nonce}}";
+
+/// The page with a policy that admits its own script and style, by a nonce that nobody could have known.
+pub(crate) fn response() -> Response {
+    let nonce = format!("{:032x}", rand::random::<u128>());
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::from_str(&policy).expect("a nonce of hexadecimal digits");
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // Its next request is a WebSocket, which needs a connection of its own anyway.
+        (header::CONNECTION, HeaderValue::from_static("close")),
+    ];
+    (headers, Html(PAGE.replace(NONCE, &nonce))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NONCE, PAGE, response};
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        assert_eq!(PAGE.matches(NONCE).count(), 2, "one style, one script");
+        for foreign in [
+            "http://",
+            "https://",
+            "//cdn",
+            "@import",
+            "innerHTML",
+            " style=",
+            " onclick=",
+        ] {
+            assert!(!PAGE.contains(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn every_response_has_a_nonce_of_its_own() {
+        let policy = || response().headers()["content-security-policy"].clone();
+        assert_ne!(policy(), policy());
+    }
+}

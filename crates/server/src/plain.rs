@@ -1,0 +1,163 @@
+//! The plain protocol on a connection: every text is a chat message, and becomes a durable job.
+//!
+//! A message that is taken is not answered: the client sees it come back with everybody else's. Never delivers a
+//! message to anybody but through Redis.
+
+use std::{borrow::Cow, sync::Arc};
+
+use apalis_core::task::builder::TaskBuilder;
+use broker::{OnReceipt, RedisBackend};
+use futures_util::SinkExt as _;
+use protocol::{
+    CHAT_KIND, CHAT_QUEUE, Channel, ChatPayload, ErrorCode, EventLevel, Job, JobOptions, Kind,
+    LOBBY_TOPIC, QueueName, Topic, plain,
+};
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+
+use crate::{Frame, Metrics, Outbox, Session};
+
+/// The queue that messages go to.
+pub(crate) fn queue() -> QueueName {
+    QueueName::new(CHAT_QUEUE).expect("a constant that is a name")
+}
+
+/// The channel on which all messages and results are published.
+pub(crate) fn lobby() -> Channel {
+    Channel {
+        queue: queue(),
+        topic: topic(),
+    }
+}
+
+fn topic() -> Topic {
+    Topic::new(LOBBY_TOPIC).expect("a constant that is a name")
+}
+
+/// The job that a text frame asks for.
+fn job(text: &str) -> Result<Job, plain::EmptyMessage> {
+    let msg = plain::parse(text)?;
+    let announce = raw(&msg);
+    let options = JobOptions {
+        topic: Some(topic()),
+        events: EventLevel::Outcome,
+        announce: Some(announce),
+        ..JobOptions::default()
+    };
+    let payload = raw(&ChatPayload {
+        msg: Cow::Borrowed(&msg),
+    });
+    Ok(Job {
+        kind: Kind::new(CHAT_KIND).expect("a constant that is a name"),
+        payload,
+        options,
+    })
+}
+
+fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).expect("texts are always JSON")
+}
+
+/// The plain protocol's state on one connection.
+pub struct PlainSession {
+    jobs: RedisBackend,
+    outbox: Arc<Outbox>,
+    in_flight: Arc<Semaphore>,
+    max_in_flight: u32,
+    metrics: Arc<Metrics>,
+}
+
+impl PlainSession {
+    /// A session that hands in to its own clone of `jobs`, at most `max_in_flight` messages at a time.
+    pub fn new(
+        jobs: RedisBackend,
+        outbox: Arc<Outbox>,
+        max_in_flight: u32,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let in_flight = Arc::new(Semaphore::new(max_in_flight as usize));
+        Self {
+            jobs,
+            outbox,
+            in_flight,
+            max_in_flight,
+            metrics,
+        }
+    }
+}
+
+impl Session for PlainSession {
+    async fn on_text(&mut self, text: &str) {
+        let job = match job(text) {
+            Ok(job) => job,
+            Err(error) => {
+                return refuse(&self.outbox, &self.metrics, ErrorCode::EmptyMessage, &error);
+            }
+        };
+        let permit = Arc::clone(&self.in_flight).acquire_owned().await;
+        let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
+        let on_receipt = OnReceipt::new(move |result| {
+            // Held until the answer is in the outbox, whoever drops this last.
+            let _ = &permit;
+            match result {
+                Ok(_) => drop(metrics.accepted.inc()),
+                Err(error) => refuse(&outbox, &metrics, error.code(), &error),
+            }
+        });
+        self.metrics.submitted.inc();
+        let task = TaskBuilder::new(job).data(on_receipt).build();
+        // Feeding hands over at once; what comes of it is told by the receipt. An error here means that there
+        // will be none.
+        if let Err(error) = self.jobs.feed(task).await {
+            refuse(&self.outbox, &self.metrics, error.code(), &error);
+        }
+    }
+
+    async fn settle(&mut self) {
+        // All permits are back when all are answered. The semaphore is never closed.
+        let _ = self.in_flight.acquire_many(self.max_in_flight).await;
+    }
+}
+
+/// Tells the sender, and nobody else.
+fn refuse(outbox: &Outbox, metrics: &Metrics, code: ErrorCode, why: &impl std::fmt::Display) {
+    metrics.message_refused(code);
+    // A client that takes no answers is closed by its outbox.
+    let _ = outbox.push(Frame::text(&plain::error_frame(code, &why.to_string())));
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{EventLevel, Priority};
+
+    use super::{job, lobby};
+
+    #[test]
+    fn a_frame_becomes_a_chat_job_in_the_lobby() {
+        for (frame, payload, announce) in [
+            ("hi", r#"{"msg":"hi"}"#, r#""hi""#),
+            (r#"{"msg":"hi","time":1}"#, r#"{"msg":"hi"}"#, r#""hi""#),
+            (
+                "say \"é\"\n",
+                r#"{"msg":"say \"é\"\n"}"#,
+                r#""say \"é\"\n""#,
+            ),
+            ("{}", r#"{"msg":"{}"}"#, r#""{}""#),
+        ] {
+            let job = job(frame).unwrap();
+            assert_eq!(job.kind.as_str(), "chat");
+            assert_eq!(job.payload.get(), payload);
+            assert_eq!(job.options.announce.as_ref().unwrap().get(), announce);
+            assert_eq!(job.options.topic, Some(lobby().topic));
+            assert_eq!(job.options.events, EventLevel::Outcome);
+            assert_eq!(job.options.priority, Priority::Normal);
+            assert_eq!(job.validate(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn nothing_becomes_no_job() {
+        assert!(job("").is_err());
+        assert!(job(r#"{"msg":""}"#).is_err());
+    }
+}

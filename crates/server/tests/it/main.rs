@@ -1,0 +1,31 @@
+//! The gateway as a library, on a real Redis of its own, with real clients.
+
+mod drain;
+mod flow;
+mod gateway;
+mod limits;
+mod outage;
+mod redis;
+mod silence;
+
+use std::{future::Future, time::Duration};
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks again and again until the answer is yes.
+async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !ask().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(what, asking).await;
+}
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}
