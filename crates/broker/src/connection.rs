@@ -9,7 +9,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ScriptInvocation,
     aio::{MultiplexedConnection, PubSub},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{Error, RedisArgs};
 
@@ -27,8 +27,17 @@ struct Shared {
     client: Client,
     prefix: String,
     timeout: Duration,
-    /// The connection, and how many were made before it.
-    current: Mutex<(u64, Option<MultiplexedConnection>)>,
+    current: Mutex<Current>,
+}
+
+/// The shared connection.
+#[derive(Default)]
+struct Current {
+    /// How many were made.
+    number: u64,
+    connection: Option<MultiplexedConnection>,
+    /// When the latest attempt to connect failed.
+    failed: Option<Instant>,
 }
 
 impl Redis {
@@ -43,7 +52,7 @@ impl Redis {
                 client,
                 prefix: args.key_prefix.clone(),
                 timeout: args.timeout(),
-                current: Mutex::new((0, None)),
+                current: Mutex::default(),
             }),
         })
     }
@@ -113,14 +122,26 @@ impl Redis {
     }
 
     async fn get(&self) -> Result<(u64, MultiplexedConnection), Error> {
+        let asked = Instant::now();
         let mut current = self.shared.current.lock().await;
-        if let (number, Some(connection)) = &*current {
-            return Ok((*number, connection.clone()));
+        if let Some(connection) = &current.connection {
+            return Ok((current.number, connection.clone()));
         }
-        let connection = self.connect(self.shared.timeout).await?;
-        current.0 += 1;
-        current.1 = Some(connection.clone());
-        Ok((current.0, connection))
+        // Those who waited while an attempt failed share its failure, or each would wait for one of its own.
+        if current.failed.is_some_and(|failed| failed > asked) {
+            return Err(Error::Connect(timed_out()));
+        }
+        match self.connect(self.shared.timeout).await {
+            Ok(connection) => {
+                current.number += 1;
+                current.connection = Some(connection.clone());
+                Ok((current.number, connection))
+            }
+            Err(error) => {
+                current.failed = Some(Instant::now());
+                Err(error)
+            }
+        }
     }
 
     /// Drops the connection on which a call failed, unless another took its place meanwhile.
@@ -134,8 +155,8 @@ impl Redis {
                 || error.code() == Some("READONLY"))
         {
             let mut current = self.shared.current.lock().await;
-            if current.0 == number {
-                current.1 = None;
+            if current.number == number {
+                current.connection = None;
             }
         }
         result.map_err(Error::Command)

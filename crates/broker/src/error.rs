@@ -14,10 +14,10 @@ pub enum Error {
     Prefix(String),
     /// No connection could be made.
     #[error("Redis can't be reached: {0}")]
-    Connect(#[source] RedisError),
+    Connect(RedisError),
     /// A command was not answered, or with an error.
     #[error("Redis answered with an error: {0}")]
-    Command(#[source] RedisError),
+    Command(RedisError),
     /// What is stored is not what this version stores.
     #[error("what is stored in Redis can't be read: {0}")]
     Stored(String),

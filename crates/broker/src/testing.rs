@@ -5,7 +5,6 @@
 
 use std::{
     fs::File,
-    future::Future,
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -26,10 +25,7 @@ use crate::{Redis, RedisArgs};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until a question has an answer, and fails the test if it has none in [`PATIENCE`].
-pub async fn until<T, F>(what: &str, mut question: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = question().await {

@@ -24,7 +24,8 @@ pub struct JobRecord {
     pub priority: Priority,
     /// The number of its latest attempt, which is also the fence; 0 before the first.
     pub attempt: u32,
-    /// How many attempts were handed back unspent.
+    /// How many attempts do not count against `max_attempts`: those that a stopping worker handed back, and those
+    /// made before an operator ran the job again.
     pub handed_back: u32,
     /// How often it may be tried.
     pub max_attempts: u32,

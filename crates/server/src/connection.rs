@@ -10,6 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
+use tracing::debug;
 
 use crate::{
     Batch, Close, Metrics, Outbox, Session,
@@ -33,7 +34,7 @@ pub struct Timing {
 }
 
 /// One WebSocket.
-pub struct Connection<R, W, S> {
+pub struct Connection<R, W, S, G> {
     /// Where messages come from.
     pub inbound: Inbound<R>,
     /// Where frames go to.
@@ -48,29 +49,37 @@ pub struct Connection<R, W, S> {
     pub id: u64,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
+    /// What is given back when it has ended.
+    pub guard: G,
 }
 
-impl<R, W, S> Connection<R, W, S>
+impl<R, W, S, G> Connection<R, W, S, G>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
     S: Session,
 {
     /// Serves the connection to its end, which is bounded once it is decided, and says why it ended.
-    pub async fn run(mut self) -> Close {
-        self.outbox.attach().await;
-        // Outside of the future that writes it, so that an interrupted write can be finished.
-        let mut batch = Batch::default();
-        let close = self.serve(&mut batch).await;
-        self.metrics.closed(close);
-        if close.frame().is_some() {
-            let outbox = Arc::clone(&self.outbox);
-            tokio::select! {
-                () = outbox.asked(Signal::Stop) => {}
-                () = self.finish(close, &mut batch) => {}
+    ///
+    /// Not an `async fn`: that would keep the connection twice in its future, and there are many.
+    pub fn run(mut self) -> impl Future<Output = Close> {
+        async move {
+            // Outside of the future that writes it, so that an interrupted write can be finished.
+            let mut batch = Batch::default();
+            self.outbox.attach().await;
+            debug!(id = self.id, "connected");
+            let close = self.serve(&mut batch).await;
+            debug!(id = self.id, ?close, "disconnected");
+            self.metrics.closed(close);
+            if close.frame().is_some() {
+                let outbox = Arc::clone(&self.outbox);
+                tokio::select! {
+                    () = outbox.asked(Signal::Stop) => {}
+                    () = self.finish(close, &mut batch) => {}
+                }
             }
+            close
         }
-        close
     }
 
     async fn serve(&mut self, batch: &mut Batch) -> Close {

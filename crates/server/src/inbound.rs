@@ -27,7 +27,7 @@ pub struct Inbound<R> {
 
 impl<R: AsyncRead + Unpin> Inbound<R> {
     /// Reads from `reader`, of which `part` was already read. Longer messages than `max_bytes` are an error.
-    pub fn new(reader: R, part: &[u8], max_bytes: usize) -> Self {
+    pub fn new(reader: R, part: Vec<u8>, max_bytes: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_bytes))
@@ -37,7 +37,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             waker: Waker::noop().clone(),
         };
         let socket =
-            WebSocket::from_partially_read(polled, part.to_vec(), Role::Server, Some(config));
+            WebSocket::from_partially_read(polled, part, Role::Server, Some(config));
         Self { socket }
     }
 
@@ -128,7 +128,7 @@ mod tests {
         for split in 0..wire.len() {
             let (mut client, server) = tokio::io::duplex(1024);
             client.write_all(&wire[split..]).await.unwrap();
-            let mut inbound = Inbound::new(server, &wire[..split], 100);
+            let mut inbound = Inbound::new(server, wire[..split].to_vec(), 100);
             for message in &sent {
                 assert_eq!(&inbound.next().await.unwrap(), message);
             }
@@ -149,7 +149,7 @@ mod tests {
             (&[], Close::Gone),
         ];
         for (bytes, close) in cases {
-            let mut inbound = Inbound::new(tokio::io::empty(), bytes, 100);
+            let mut inbound = Inbound::new(tokio::io::empty(), bytes.to_vec(), 100);
             assert_eq!(Close::of_error(&inbound.next().await.unwrap_err()), close);
         }
     }

@@ -84,17 +84,19 @@ impl Gateway {
         };
         let (response, socket) = upgrade.accept();
         let tracker = self.tracker.clone();
-        tracker.spawn(async move {
+        let f = async move {
             if let Some(socket) = socket.await {
-                self.serve(socket, place).await;
+                self.serve(socket, place);
             }
-        });
+        };
+        eprintln!("SIZE task {}", std::mem::size_of_val(&f));
+        tracker.spawn(f);
         response
     }
 
-    async fn serve(self: Arc<Self>, socket: Upgraded, place: Place) {
+    /// Starts the connection as a task of its own: the one that waited for the handshake is larger, and ends.
+    fn serve(&self, socket: Upgraded, place: Place) {
         let member = self.hub.join();
-        let id = member.id();
         let (reader, writer) = socket.stream.into_split();
         let outbox = Arc::clone(member.outbox());
         let metrics = Arc::clone(&self.metrics);
@@ -105,18 +107,19 @@ impl Gateway {
             Arc::clone(&metrics),
         );
         let connection = Connection {
-            inbound: Inbound::new(reader, &socket.part, self.max_frame_bytes),
+            inbound: Inbound::new(reader, socket.part, self.max_frame_bytes),
             writer,
             session,
             outbox,
             timing: self.timing,
-            id,
+            id: member.id(),
             metrics,
+            guard: (member, place),
         };
-        debug!(id, "connected");
-        let close = connection.run().await;
-        debug!(id, ?close, "disconnected");
-        drop((member, place));
+        eprintln!("SIZE conn {} inbound {} session {} backend {} guard {}", std::mem::size_of_val(&connection), std::mem::size_of_val(&connection.inbound), std::mem::size_of_val(&connection.session), std::mem::size_of::<RedisBackend>(), std::mem::size_of_val(&connection.guard));
+        let run = connection.run();
+        eprintln!("SIZE run {}", std::mem::size_of_val(&run));
+        self.tracker.spawn(run);
     }
 
     fn refuse(&self, reason: &'static str, response: impl IntoResponse) -> Response {

@@ -23,7 +23,7 @@ pub(crate) struct Upgrade {
 /// A socket after the handshake, and what the client sent right behind its request.
 pub(crate) struct Upgraded {
     pub(crate) stream: TcpStream,
-    pub(crate) part: bytes::Bytes,
+    pub(crate) part: Vec<u8>,
 }
 
 /// Why a request is no request for a WebSocket.
@@ -92,10 +92,9 @@ impl Upgrade {
             let stream = parts.io.into_inner();
             // A small frame must not wait for the acknowledgement of the one before it.
             stream.set_nodelay(true).ok()?;
-            Some(Upgraded {
-                stream,
-                part: parts.read_buf,
-            })
+            // A copy, because even when it is empty it holds on to the whole buffer of the request.
+            let part = parts.read_buf.to_vec();
+            Some(Upgraded { stream, part })
         };
         (
             (StatusCode::SWITCHING_PROTOCOLS, headers).into_response(),

@@ -124,12 +124,9 @@ local function finish()
     publish(log)
   end
   for what, n in pairs(totals) do redis.call('HINCRBY', base .. 'totals', what, n) end
-  local waiting
-  if waiting_delta ~= 0 then
-    waiting = redis.call('HINCRBY', base .. 'count', 'waiting', waiting_delta)
-  else
-    waiting = tonumber(redis.call('HGET', base .. 'count', 'waiting') or 0)
-  end
-  if waiting > 0 and redis.call('LLEN', base .. 'wake') == 0 then redis.call('LPUSH', base .. 'wake', '1') end
-  return waiting
+  if waiting_delta ~= 0 then redis.call('HINCRBY', base .. 'count', 'waiting', waiting_delta) end
+  -- The rings and not the counter say whether anything waits: a counter that drifted must not wake for nothing.
+  local waits = redis.call('LLEN', base .. 'ring:0') + redis.call('LLEN', base .. 'ring:1') +
+    redis.call('LLEN', base .. 'ring:2') > 0
+  if waits and redis.call('LLEN', base .. 'wake') == 0 then redis.call('LPUSH', base .. 'wake', '1') end
 end

@@ -49,6 +49,7 @@ local function promote(most)
     local f = redis.call('HMGET', key, 'state', 'priority', 'tenant')
     if f[1] == 'delayed' then
       redis.call('HSET', key, 'state', 'waiting')
+      redis.call('HDEL', key, 'due')
       enlist(id, f[2] or '1', f[3] or 'public', false)
     end
   end

@@ -84,3 +84,24 @@ async fn a_failed_job_can_be_run_again_with_all_its_attempts() {
     assert_eq!(retry(id).await, RetryOutcome::Conflict(JobState::Completed));
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_counter_that_drifted_is_set_right_and_wakes_nobody() {
+    let rig = Rig::new().await;
+    let mut worker = rig.worker("w", Setup::default(), async |_, _| Ok("0".into()));
+    worker.until_ready(true).await;
+    for wrong in ["5", "-5"] {
+        let _: i64 = rig
+            .server
+            .command(&["HSET", "test{chat}:count", "waiting", wrong])
+            .await;
+        let id = rig.submit("1", JobOptions::default()).await;
+        rig.until_state(id, JobState::Completed).await;
+        // Nothing waits any more, so no token is left behind for the next to find.
+        let tokens: i64 = rig.server.command(&["LLEN", "test{chat}:wake"]).await;
+        assert_eq!(tokens, 0);
+        rig.maintenance().run(&rig.queue).await.unwrap();
+        assert_eq!(rig.inspector.counts(&rig.queue).await.unwrap().0.waiting, 0);
+    }
+    worker.stop().await;
+}
