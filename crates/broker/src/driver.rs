@@ -155,7 +155,16 @@ impl Driver {
             if self.config.hard.is_cancelled() && backoff.tries() > 2 {
                 return None;
             }
-            tokio::time::sleep(backoff.pause()).await;
+            let pause = backoff.pause();
+            if batch.is_empty() {
+                // Who stops wants nothing more of Redis, so there is nothing to wait for.
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.config.soft.cancelled() => return Some(Reply::default()),
+                }
+            } else {
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 

@@ -22,6 +22,7 @@ pub(crate) struct Round<'a> {
 }
 
 /// What a round brought.
+#[derive(Default)]
 pub(crate) struct Reply {
     /// For each operation, whether it was written; false: its attempt is not the current one.
     pub(crate) written: Vec<bool>,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use broker::testing::until;
 use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
@@ -24,6 +24,7 @@ struct Got {
 pub struct Client {
     sink: SplitSink<Socket, Message>,
     got: Arc<Mutex<Got>>,
+    news: Arc<Notify>,
 }
 
 impl Client {
@@ -85,6 +86,17 @@ impl Client {
     /// The close code, once the connection is over.
     pub fn closed(&self) -> Option<u16> {
         lock(&self.got).closed
+    }
+
+    /// Waits for so many texts, without the polling of tests: for measuring.
+    pub async fn received(&self, count: usize) {
+        loop {
+            let news = self.news.notified();
+            if self.count() >= count {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Waits for so many texts.

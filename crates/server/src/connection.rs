@@ -91,6 +91,7 @@ where
             timing,
             id,
             metrics,
+            ..
         } = self;
         let now = Instant::now();
         let keepalive = Keepalive::new(timing.ping_interval, timing.idle_timeout, *id, now);

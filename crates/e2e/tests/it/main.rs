@@ -1,0 +1,14 @@
+//! The whole system: real binaries, a real Redis, real faults.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    unreachable_pub,
+    reason = "nothing is reachable from outside a test binary"
+)]
+
+mod faults;
+mod flow;
+mod jobs;
+mod redis_faults;
+mod stop;
+mod traffic;
