@@ -40,15 +40,20 @@ impl Client {
         let (socket, _) = connect_async(format!("ws://127.0.0.1:{port}/")).await?;
         let (sink, mut stream) = socket.split();
         let got = Arc::<Mutex<Got>>::default();
+        let news = Arc::new(Notify::new());
         let client = Self {
             sink,
             got: Arc::clone(&got),
+            news: Arc::clone(&news),
         };
         TaskTracker::new().spawn(async move {
             let mut code = 1006;
             while let Some(Ok(message)) = stream.next().await {
                 match message {
-                    Message::Text(text) => lock(&got).texts.push(text.as_str().to_owned()),
+                    Message::Text(text) => {
+                        lock(&got).texts.push(text.as_str().to_owned());
+                        news.notify_waiters();
+                    }
                     Message::Close(frame) => code = frame.map_or(1005, |frame| frame.code.into()),
                     _ => {}
                 }

@@ -36,8 +36,7 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
             reader,
             waker: Waker::noop().clone(),
         };
-        let socket =
-            WebSocket::from_partially_read(polled, part, Role::Server, Some(config));
+        let socket = WebSocket::from_partially_read(polled, part, Role::Server, Some(config));
         Self { socket }
     }
 

@@ -116,7 +116,14 @@ impl Gateway {
             metrics,
             guard: (member, place),
         };
-        eprintln!("SIZE conn {} inbound {} session {} backend {} guard {}", std::mem::size_of_val(&connection), std::mem::size_of_val(&connection.inbound), std::mem::size_of_val(&connection.session), std::mem::size_of::<RedisBackend>(), std::mem::size_of_val(&connection.guard));
+        eprintln!(
+            "SIZE conn {} inbound {} session {} backend {} guard {}",
+            std::mem::size_of_val(&connection),
+            std::mem::size_of_val(&connection.inbound),
+            std::mem::size_of_val(&connection.session),
+            std::mem::size_of::<RedisBackend>(),
+            std::mem::size_of_val(&connection.guard)
+        );
         let run = connection.run();
         eprintln!("SIZE run {}", std::mem::size_of_val(&run));
         self.tracker.spawn(run);

@@ -67,9 +67,15 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[allow(clippy::print_stdout, reason = "the figures are what this program is for")]
+#[allow(
+    clippy::print_stdout,
+    reason = "the figures are what this program is for"
+)]
 fn print(report: &Report) {
-    let Report { idle_latency_ms: latency, idle_commands_per_second: commands } = report;
+    let Report {
+        idle_latency_ms: latency,
+        idle_commands_per_second: commands,
+    } = report;
     println!(
         "idle latency, text frame to result frame, {} samples: p50 {:.2} ms, p90 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
         latency.samples, latency.p50, latency.p90, latency.p99, latency.max
@@ -92,7 +98,10 @@ async fn latency(samples: usize) -> anyhow::Result<Latency> {
     let mut times = Vec::with_capacity(samples);
     for n in 0..warm_up + samples {
         let start = Instant::now();
-        ensure!(client.send(&format!("message {n}")).await, "the connection is over");
+        ensure!(
+            client.send(&format!("message {n}")).await,
+            "the connection is over"
+        );
         received(&client, 2 * (n + 1)).await?;
         if n >= warm_up {
             times.push(start.elapsed());
@@ -102,11 +111,21 @@ async fn latency(samples: usize) -> anyhow::Result<Latency> {
     }
     times.sort_unstable();
     let at = |share: f64| {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a length"
+        )]
         let index = (share * (times.len() - 1) as f64) as usize;
         times[index].as_secs_f64() * 1000.0
     };
-    Ok(Latency { samples, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) })
+    Ok(Latency {
+        samples,
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        max: at(1.0),
+    })
 }
 
 async fn received(client: &Client, count: usize) -> anyhow::Result<()> {
@@ -141,7 +160,9 @@ async fn calls(system: &System) -> anyhow::Result<(u64, u64)> {
     let stats: String = system.redis.command(&["INFO", "commandstats"]).await;
     let mut calls = (0, 0);
     for line in stats.lines() {
-        let Some((name, rest)) = line.strip_prefix("cmdstat_").and_then(|line| line.split_once(':'))
+        let Some((name, rest)) = line
+            .strip_prefix("cmdstat_")
+            .and_then(|line| line.split_once(':'))
         else {
             continue;
         };

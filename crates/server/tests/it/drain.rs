@@ -27,7 +27,9 @@ async fn closes_are_spread_and_nobody_is_let_in() {
     times.sort_unstable();
     assert!(times[29] >= window - Duration::from_millis(10), "{times:?}");
     // Evenly: no tenth of the window sees half of them.
-    let crowded = times.windows(15).find(|some| some[14] - some[0] < window / 10);
+    let crowded = times
+        .windows(15)
+        .find(|some| some[14] - some[0] < window / 10);
     assert!(crowded.is_none(), "{times:?}");
     gateway.end().await;
 }
@@ -41,7 +43,10 @@ async fn what_was_handed_in_is_stored_before_the_end() {
     assert_eq!(client.text().await, "before");
     assert_eq!(redis.command("CLIENT PAUSE 60000 WRITE").await, "+OK");
     client.send("in flight").await;
-    until("handed in", async || gateway.metric("messages_submitted_total").await == 2).await;
+    until("handed in", async || {
+        gateway.metric("messages_submitted_total").await == 2
+    })
+    .await;
     gateway.stop();
     until("not ready", async || gateway.get("/readyz").await.0 == 503).await;
     client.quiet(Duration::from_millis(200)).await;
@@ -67,7 +72,10 @@ async fn a_refusal_is_told_before_the_end() {
     .await;
     gateway.stop();
     let answer = client.text().await;
-    assert!(answer.starts_with(r#"{"error":"unavailable","message":""#), "{answer}");
+    assert!(
+        answer.starts_with(r#"{"error":"unavailable","message":""#),
+        "{answer}"
+    );
     assert_eq!(client.closed().await, 1001);
     gateway.end().await;
 }

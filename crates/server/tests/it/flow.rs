@@ -15,14 +15,24 @@ use crate::{gateway::Gateway, redis::Redis, within};
 #[tokio::test]
 async fn a_text_reaches_every_client_of_every_server() {
     let redis = Redis::start().await;
-    let (one, two) = (Gateway::ready(&redis, &[]).await, Gateway::ready(&redis, &[]).await);
+    let (one, two) = (
+        Gateway::ready(&redis, &[]).await,
+        Gateway::ready(&redis, &[]).await,
+    );
     let (mut near, mut far) = (one.connect().await, two.connect().await);
-    for text in ["hi I am here :)", " ", "\u{0}\u{7}\u{1b}[31m", "🦀👩‍👩‍👧‍👦 \"quoted\"\n", "{}"] {
+    for text in [
+        "hi I am here :)",
+        " ",
+        "\u{0}\u{7}\u{1b}[31m",
+        "🦀👩‍👩‍👧‍👦 \"quoted\"\n",
+        "{}",
+    ] {
         near.send(text).await;
         assert_eq!(near.text().await, text);
         assert_eq!(far.text().await, text);
     }
-    far.send(r#"{"msg":"good to see u are here ","time":1772710399261}"#).await;
+    far.send(r#"{"msg":"good to see u are here ","time":1772710399261}"#)
+        .await;
     assert_eq!(near.text().await, "good to see u are here ");
     assert_eq!(far.text().await, "good to see u are here ");
     one.end().await;
@@ -108,7 +118,9 @@ async fn binary_frames_are_taken_if_they_are_text() {
     let redis = Redis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut client = gateway.connect().await;
-    client.send(Message::binary("zwölf".as_bytes().to_vec())).await;
+    client
+        .send(Message::binary("zwölf".as_bytes().to_vec()))
+        .await;
     assert_eq!(client.text().await, "zwölf");
     gateway.end().await;
 }
@@ -121,12 +133,20 @@ async fn only_the_sender_hears_of_an_empty_message() {
     for empty in ["", r#"{"msg":""}"#] {
         sender.send(empty).await;
         let answer = sender.text().await;
-        assert!(answer.starts_with(r#"{"error":"empty_message","message":""#), "{answer}");
+        assert!(
+            answer.starts_with(r#"{"error":"empty_message","message":""#),
+            "{answer}"
+        );
     }
     sender.send("more").await;
     assert_eq!(sender.text().await, "more");
     assert_eq!(other.text().await, "more");
-    assert_eq!(gateway.metric("messages_refused_total{code=\"empty_message\"}").await, 2);
+    assert_eq!(
+        gateway
+            .metric("messages_refused_total{code=\"empty_message\"}")
+            .await,
+        2
+    );
     gateway.end().await;
 }
 
@@ -136,7 +156,10 @@ async fn a_browser_gets_the_page() {
     let gateway = Gateway::start(&redis, &[]).await;
     let (status, head, body) = gateway.get("/").await;
     assert_eq!(status, 200);
-    assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+    assert!(
+        head.contains("content-security-policy: default-src 'none'"),
+        "{head}"
+    );
     assert!(body.starts_with("<!doctype html>"));
     assert_eq!(gateway.get("/ws").await.0, 426);
     assert_eq!(gateway.get("/other").await.0, 404);

@@ -27,7 +27,10 @@ impl Gateway {
     pub(crate) async fn start(redis: &Redis, settings: &[&str]) -> Self {
         let url = format!("--redis-url={}", redis.url());
         let mut line = vec!["server", "--listen=127.0.0.1:0", url.as_str()];
-        if !settings.iter().any(|setting| setting.starts_with("--drain-window-ms")) {
+        if !settings
+            .iter()
+            .any(|setting| setting.starts_with("--drain-window-ms"))
+        {
             line.push("--drain-window-ms=0");
         }
         line.extend(settings);
@@ -94,8 +97,9 @@ impl Gateway {
     /// The answer to a handshake that must be refused.
     pub(crate) async fn refusal(&self, headers: &[(&'static str, &str)]) -> Response<String> {
         match self.try_connect("/ws", headers).await {
-            Err(Error::Http(response)) => response
-                .map(|body| String::from_utf8(body.unwrap_or_default()).unwrap()),
+            Err(Error::Http(response)) => {
+                response.map(|body| String::from_utf8(body.unwrap_or_default()).unwrap())
+            }
             Err(error) => panic!("{error}"),
             Ok(_) => panic!("connected"),
         }
@@ -125,7 +129,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {
-        within("send", self.socket.send(message.into())).await.unwrap();
+        within("send", self.socket.send(message.into()))
+            .await
+            .unwrap();
     }
 
     /// The next text.
@@ -164,6 +170,9 @@ impl Client {
     }
 
     async fn next(&mut self) -> Message {
-        within("a message", self.socket.next()).await.unwrap().unwrap()
+        within("a message", self.socket.next())
+            .await
+            .unwrap()
+            .unwrap()
     }
 }

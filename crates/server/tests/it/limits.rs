@@ -14,13 +14,26 @@ use crate::{gateway::Gateway, redis::Redis, until};
 async fn a_wrong_origin_is_refused() {
     let redis = Redis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
-    let answer = gateway.refusal(&[("origin", "https://evil.example.com")]).await;
+    let answer = gateway
+        .refusal(&[("origin", "https://evil.example.com")])
+        .await;
     assert_eq!(answer.status(), 403);
-    let rebound = [("origin", "http://evil.example.com"), ("host", "evil.example.com")];
+    let rebound = [
+        ("origin", "http://evil.example.com"),
+        ("host", "evil.example.com"),
+    ];
     assert_eq!(gateway.refusal(&rebound).await.status(), 403);
-    let own = [("origin", "http://localhost:3000"), ("host", "localhost:3000")];
+    let own = [
+        ("origin", "http://localhost:3000"),
+        ("host", "localhost:3000"),
+    ];
     assert!(gateway.try_connect("/", &own).await.is_ok());
-    assert_eq!(gateway.metric("ws_connections_refused_total{reason=\"origin\"}").await, 2);
+    assert_eq!(
+        gateway
+            .metric("ws_connections_refused_total{reason=\"origin\"}")
+            .await,
+        2
+    );
     gateway.end().await;
 }
 
@@ -33,7 +46,10 @@ async fn there_are_only_so_many_places() {
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "5");
     drop(first);
-    until("a place is free again", async || gateway.try_connect("/", &[]).await.is_ok()).await;
+    until("a place is free again", async || {
+        gateway.try_connect("/", &[]).await.is_ok()
+    })
+    .await;
     gateway.end().await;
 }
 
@@ -74,7 +90,10 @@ async fn a_message_that_no_job_can_carry_is_refused_and_the_connection_lives() {
     // Each of these is six bytes in JSON.
     client.send("\u{1}".repeat(60_000)).await;
     let answer = client.text().await;
-    assert!(answer.starts_with(r#"{"error":"too_large","message":""#), "{answer}");
+    assert!(
+        answer.starts_with(r#"{"error":"too_large","message":""#),
+        "{answer}"
+    );
     client.send("short").await;
     assert_eq!(client.text().await, "short");
     gateway.end().await;

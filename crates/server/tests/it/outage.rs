@@ -9,7 +9,10 @@ async fn a_server_starts_before_its_redis() {
     assert_eq!(gateway.get("/livez").await.0, 200);
     let (status, _, body) = gateway.get("/readyz").await;
     assert_eq!(status, 503);
-    assert_eq!(body, r#"{"checks":{"redis":false,"subscribed":false},"ready":false}"#);
+    assert_eq!(
+        body,
+        r#"{"checks":{"redis":false,"subscribed":false},"ready":false}"#
+    );
     // Who is patient is served.
     let mut client = gateway.connect().await;
     client.send("first").await;
@@ -33,6 +36,9 @@ async fn a_message_that_is_not_stored_in_time_is_refused() {
     let mut client = gateway.connect().await;
     client.send("lost").await;
     let answer = client.text().await;
-    assert!(answer.starts_with(r#"{"error":"unavailable","message":""#), "{answer}");
+    assert!(
+        answer.starts_with(r#"{"error":"unavailable","message":""#),
+        "{answer}"
+    );
     gateway.end().await;
 }
