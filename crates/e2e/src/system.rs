@@ -61,23 +61,24 @@ impl System {
 
     /// Starts a system and waits for nothing: Redis may not run yet.
     pub fn launch(redis: TestRedis, settings: Settings) -> Self {
+        let (managers, workers, servers) = (settings.managers, settings.workers, settings.servers);
         let logs = tempfile::tempdir().expect("a temporary folder can be made");
         let mut system = Self {
             redis,
             servers: Vec::new(),
             workers: Vec::new(),
             managers: Vec::new(),
-            settings: settings.clone(),
+            settings,
             logs,
             started: 0,
         };
-        for _ in 0..settings.managers {
+        for _ in 0..managers {
             system.add_manager();
         }
-        for _ in 0..settings.workers {
+        for _ in 0..workers {
             system.add_worker(&[]);
         }
-        for _ in 0..settings.servers {
+        for _ in 0..servers {
             system.add_server();
         }
         system

@@ -180,13 +180,33 @@ async fn a_lease_is_renewed_while_the_job_runs() {
         lease: Duration::from_millis(500),
         ..Setup::default()
     };
-    let worker = rig.worker("w", setup, async |handle, _| {
-        // Longer than three leases.
-        tokio::time::sleep(Duration::from_millis(1600)).await;
-        assert!(!handle.cancelled().is_cancelled());
-        Ok("0".into())
-    });
+    let finish = Arc::new(tokio::sync::Semaphore::new(0));
+    let worker = {
+        let finish = Arc::clone(&finish);
+        rig.worker("w", setup, move |handle, _| {
+            let finish = Arc::clone(&finish);
+            async move {
+                let _permit = finish.acquire().await?;
+                assert!(!handle.cancelled().is_cancelled());
+                Ok("0".into())
+            }
+        })
+    };
     let id = rig.submit("1", JobOptions::default()).await;
+    let started = rig
+        .until_state(id, JobState::Active)
+        .await
+        .started_at
+        .unwrap();
+    until("the lease was renewed three times", async || {
+        let key = "test{chat}:active";
+        let deadline: Option<u64> = rig.server.command(&["ZSCORE", key, &id.to_string()]).await;
+        deadline
+            .is_some_and(|deadline| deadline > started + 3 * 500)
+            .then_some(())
+    })
+    .await;
+    finish.add_permits(1);
     let record = rig.until_state(id, JobState::Completed).await;
     assert_eq!(record.attempt, 1);
     assert_eq!(rig.inspector.counts(&rig.queue).await.unwrap().1.lost, 0);

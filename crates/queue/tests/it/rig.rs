@@ -255,17 +255,10 @@ impl Process {
     /// Waits until it has ended, and says how and how long that took.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, start.elapsed());
-            }
-            assert!(
-                start.elapsed() < PATIENCE,
-                "it does not end:\n{}",
-                self.err()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let status =
+            broker::testing::until("the process ends", async || self.child.try_wait().unwrap())
+                .await;
+        (status, start.elapsed())
     }
 }
 

@@ -15,12 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks again and again until the answer is yes.
 async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let asking = async {
-        while !ask().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(what, asking).await;
+    broker::testing::until(what, async || ask().await.then_some(())).await;
 }
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
