@@ -62,6 +62,7 @@ where
     /// Serves the connection to its end, which is bounded once it is decided, and says why it ended.
     ///
     /// Not an `async fn`: that would keep the connection twice in its future, and there are many.
+    #[allow(clippy::manual_async_fn, reason = "see above")]
     pub fn run(mut self) -> impl Future<Output = Close> {
         async move {
             // Outside of the future that writes it, so that an interrupted write can be finished.
