@@ -11,7 +11,7 @@ use apalis::prelude::WorkerBuilder;
 use broker::{
     ConsumerConfig, Inspector, JobError, Output as JobOutput, Producer, ProducerConfig, QueueArgs,
     Redis, RedisBackend,
-    testing::{PATIENCE, TestRedis, tied, until},
+    testing::{TestRedis, tied, until},
 };
 use nix::{
     sys::signal::{Signal, kill},
