@@ -1,7 +1,7 @@
 //! The WebSocket gateway: takes messages as durable jobs, and delivers what becomes of them to every client.
 //!
-//! A message comes in at a [`Connection`], becomes a job in the [`plain`] protocol's [`Session`], and returns
-//! through the [`relay`], which follows the channel on Redis and gives every event to the [`Hub`]. A server
+//! A message comes in at a [`Connection`], becomes a job in the `plain` protocol's [`Session`], and returns
+//! through the `relay`, which follows the channel on Redis and gives every event to the [`Hub`]. A server
 //! broadcasts nothing by itself: its own clients hear of a message the same way as those of all other servers.
 //!
 //! Knows neither the queue manager nor the worker.
