@@ -89,7 +89,6 @@ impl Gateway {
                 self.serve(socket, place);
             }
         };
-        eprintln!("SIZE task {}", std::mem::size_of_val(&f));
         tracker.spawn(f);
         response
     }
@@ -116,16 +115,7 @@ impl Gateway {
             metrics,
             guard: (member, place),
         };
-        eprintln!(
-            "SIZE conn {} inbound {} session {} backend {} guard {}",
-            std::mem::size_of_val(&connection),
-            std::mem::size_of_val(&connection.inbound),
-            std::mem::size_of_val(&connection.session),
-            std::mem::size_of::<RedisBackend>(),
-            std::mem::size_of_val(&connection.guard)
-        );
         let run = connection.run();
-        eprintln!("SIZE run {}", std::mem::size_of_val(&run));
         self.tracker.spawn(run);
     }
 
