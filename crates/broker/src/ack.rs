@@ -64,7 +64,11 @@ where
         Box::pin(async move {
             let handle = handle.ok_or("the task does not come from this backend")?;
             let outcome = tokio::select! {
-                result = attempt => Outcome::of(result.map_err(Into::into), handle.attempt()),
+                result = attempt => match result {
+                    // A handler that fails because it is told to stop has not failed: the same token told both.
+                    Err(_) if hard.is_cancelled() => Outcome::HandBack,
+                    result => Outcome::of(result.map_err(Into::into), handle.attempt()),
+                },
                 () = hard.cancelled() => Outcome::HandBack,
             };
             debug!(job = %handle.id(), attempt = handle.attempt(), ?outcome, "attempt ended");

@@ -14,3 +14,4 @@ mod lines;
 mod memory;
 mod producer;
 mod rig;
+mod stop;
