@@ -18,6 +18,8 @@ use crate::{probe, redis, say, workspace};
 
 /// What a process may spend on work under way once it is asked to stop, unless the environment says otherwise.
 const GRACE_MS: &str = "5000";
+/// Over how long a server spreads the closes of its connections, unless the environment says otherwise.
+const DRAIN_WINDOW_MS: &str = "1000";
 /// A little more than the grace and the last wait of a process.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A Redis with a large log reads it first.
@@ -204,6 +206,8 @@ impl Starter {
         // Its output is a pipe, but ends on the terminal of a person.
         default("LOG_FORMAT", "pretty");
         default("SHUTDOWN_GRACE_MS", GRACE_MS);
+        // A server refuses a drain that does not end within its grace; and nobody waits long for Ctrl-C.
+        default("DRAIN_WINDOW_MS", DRAIN_WINDOW_MS);
         if say::has_colour() {
             default("CLICOLOR_FORCE", "1");
         }
