@@ -80,7 +80,10 @@ impl Driver {
             }
             number += 1;
             let want = free.min(MAX_CLAIM);
-            let Some(reply) = self.round(&mut number, &mut batch, want).await else {
+            let Some(reply) = self
+                .round(&mut number, &mut batch, &mut outstanding, want)
+                .await
+            else {
                 break;
             };
             outstanding -= self.settle(&mut batch, &reply.written);
@@ -108,7 +111,13 @@ impl Driver {
     }
 
     /// Runs a round until it is answered; `None` when the process must stop and Redis does not answer.
-    async fn round(&self, number: &mut u64, batch: &mut Vec<Op>, want: usize) -> Option<Reply> {
+    async fn round(
+        &self,
+        number: &mut u64,
+        batch: &mut Vec<Op>,
+        outstanding: &mut usize,
+        want: usize,
+    ) -> Option<Reply> {
         let mut backoff = Backoff::default();
         let mut want = want;
         loop {
@@ -144,6 +153,7 @@ impl Driver {
                     error!(worker = self.config.worker, %error, ops = given_up.len(), "operations given up");
                     for op in given_up.into_iter().filter(Op::ends) {
                         self.leases.remove(op.id, op.attempt);
+                        *outstanding -= 1;
                     }
                     want = 0;
                     *number += 1;

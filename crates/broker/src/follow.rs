@@ -52,6 +52,7 @@ pub async fn follow(
         channel,
         deliver,
         position: None,
+        live: None,
     };
     let mut backoff = Backoff::default();
     loop {
@@ -81,6 +82,8 @@ struct Follower<F> {
     deliver: F,
     /// The epoch and offset up to which everything was delivered.
     position: Option<(String, u64)>,
+    /// The epoch and offset of this subscription's latest message.
+    live: Option<(String, u64)>,
 }
 
 impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
@@ -90,9 +93,9 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
         on_state: &mut (impl FnMut(FollowState) + Send),
         backoff: &mut Backoff,
     ) -> Result<(), Error> {
-        let mut pubsub = self.redis.pubsub().await?;
         let name = self.keys.channel(&self.channel.topic);
-        pubsub.subscribe(name).await.map_err(Error::Command)?;
+        let pubsub = self.redis.subscribe(&name).await?;
+        self.live = None;
         self.catch_up().await?;
         if backoff.tries() > 0 {
             info!(channel = %self.channel, "subscribed again");
@@ -134,8 +137,25 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
                 warn!(channel = %self.channel, "a published message is no event; ignored");
                 continue;
             };
+            // Messages of one subscription come in the order of their offsets. One that goes back is of a Redis
+            // that lost its last writes and gives out their offsets again.
+            let back = self.live.as_ref().is_some_and(|(epoch, offset)| {
+                epoch == published.epoch && published.offset <= *offset
+            });
+            match &mut self.live {
+                Some((epoch, offset)) if epoch == published.epoch => *offset = published.offset,
+                live => *live = Some((published.epoch.to_owned(), published.offset)),
+            }
+            if back {
+                (self.deliver)(Delivery::Gap);
+                self.position = Some((
+                    published.epoch.to_owned(),
+                    published.offset.saturating_sub(1),
+                ));
+            }
             let next = match &mut self.position {
                 Some((epoch, offset)) if epoch == published.epoch => {
+                    // Read from the log already.
                     if published.offset <= *offset {
                         continue;
                     }
@@ -186,6 +206,11 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
                     }
                     *known = epoch;
                     *offset = 0;
+                }
+                // Redis lost its last writes. What comes next may reuse offsets that were delivered.
+                Some((_, offset)) if top < *offset => {
+                    (self.deliver)(Delivery::Gap);
+                    *offset = top;
                 }
                 Some(_) => {
                     let full = page.len() == PAGE;
