@@ -44,6 +44,9 @@ pub(crate) struct DevArgs {
     /// Use this Redis instead of starting one.
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
+    /// Start everything, wait until it is ready, and stop it again: whether it works here.
+    #[arg(long)]
+    check: bool,
     /// More flags for each server.
     #[arg(last = true, value_name = "SERVER_FLAGS")]
     extra: Vec<String>,
@@ -143,6 +146,9 @@ fn start_and_watch(
     // A URL that was given may hold a password.
     let shown_url = redis.map(|_| own_url.as_str());
     say::line(plan::summary(&processes, shown_url));
+    if args.check {
+        return Ok(());
+    }
     stack.watch()
 }
 

@@ -30,6 +30,9 @@ const MAX_CLAIM: usize = 128;
 /// made good after this long.
 const IDLE: Duration = Duration::from_millis(2_500);
 
+/// How long operations may still take to reach Redis once the process must stop.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
 pub(crate) struct Driver {
     pub(crate) redis: Redis,
     pub(crate) keys: Keys,
@@ -128,7 +131,11 @@ impl Driver {
                 want,
                 ops: batch,
             };
-            match round.run(&self.redis, &self.keys, &self.args).await {
+            let answer = tokio::select! {
+                answer = round.run(&self.redis, &self.keys, &self.args) => answer,
+                () = self.over() => return None,
+            };
+            match answer {
                 Ok(reply) => {
                     if backoff.tries() > 0 {
                         info!(worker = self.config.worker, "Redis answers again");
@@ -162,9 +169,6 @@ impl Driver {
             self.config
                 .ready
                 .send_if_modified(|ready| std::mem::replace(ready, false));
-            if self.config.hard.is_cancelled() && backoff.tries() > 2 {
-                return None;
-            }
             let pause = backoff.pause();
             if batch.is_empty() {
                 // Who stops wants nothing more of Redis, so there is nothing to wait for.
@@ -173,9 +177,18 @@ impl Driver {
                     () = self.config.soft.cancelled() => return Some(Reply::default()),
                 }
             } else {
-                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.over() => return None,
+                }
             }
         }
+    }
+
+    /// Waits until the process may not wait for Redis any longer: a moment after it must stop.
+    async fn over(&self) {
+        self.config.hard.cancelled().await;
+        tokio::time::sleep(LAST_WAIT).await;
     }
 
     /// Tells of each operation whether it was written, and says how many attempts are over.

@@ -41,12 +41,15 @@ impl Leases {
         }
     }
 
-    /// Tells the handler of an attempt that it should end.
-    pub(crate) fn cancel(&self, id: JobId, attempt: u32) {
-        if let Some((current, token)) = self.lock().get(&id)
-            && *current == attempt
-        {
-            token.cancel();
+    /// Tells the handler of an attempt that it should end; says whether that is news.
+    pub(crate) fn cancel(&self, id: JobId, attempt: u32) -> bool {
+        match self.lock().get(&id) {
+            Some((current, token)) if *current == attempt && !token.is_cancelled() => {
+                token.cancel();
+                true
+            }
+            // It ended meanwhile, or another attempt of the same job began here.
+            _ => false,
         }
     }
 
@@ -95,14 +98,8 @@ impl Leases {
             let Some((_, attempt)) = batch.iter().find(|(held, _)| *held == id) else {
                 continue;
             };
-            // An attempt that ended while this call was on its way is not lost.
-            if self
-                .lock()
-                .get(&id)
-                .is_some_and(|(current, token)| current == attempt && !token.is_cancelled())
-            {
+            if self.cancel(id, *attempt) {
                 warn!(job = %id, attempt, "lease lost: the attempt is told to end");
-                self.cancel(id, *attempt);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use protocol::{Job, JobId, QueueName};
 use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -28,6 +28,8 @@ pub struct ProducerConfig {
     pub max_batch: usize,
     /// How many bytes of payload and announcement begin no further job in a batch.
     pub max_batch_bytes: usize,
+    /// When this is cancelled, what is not stored is not waited for any more.
+    pub hard: CancellationToken,
 }
 
 impl Default for ProducerConfig {
@@ -37,6 +39,7 @@ impl Default for ProducerConfig {
             capacity: 1024,
             max_batch: 128,
             max_batch_bytes: 1024 * 1024,
+            hard: CancellationToken::new(),
         }
     }
 }
@@ -166,7 +169,15 @@ impl Batcher {
                 bytes += next.bytes();
                 batch.push(next);
             }
-            self.store(&mut batch).await;
+            let hard = self.config.hard.clone();
+            if hard
+                .run_until_cancelled(self.store(&mut batch))
+                .await
+                .is_none()
+            {
+                // It may have reached Redis all the same.
+                refuse(&mut batch, &SubmitError::Unconfirmed);
+            }
         }
     }
 

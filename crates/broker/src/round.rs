@@ -1,6 +1,6 @@
 //! One round trip of a worker: writes what ended or was said, and takes what waits.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName, Tenant, Topic};
 use serde_json::value::RawValue;
@@ -42,7 +42,7 @@ pub(crate) struct Claim {
 }
 
 type Bytes = Vec<u8>;
-type Row = (Bytes, u32, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes);
+type Row = (Bytes, u32, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes);
 
 impl Round<'_> {
     pub(crate) async fn run(
@@ -63,8 +63,8 @@ impl Round<'_> {
             call.arg(name)
                 .arg(op.id.to_string())
                 .arg(op.attempt)
-                .arg(a)
-                .arg(b);
+                .arg(a.as_ref())
+                .arg(b.as_ref());
         }
         let (written, rows, due): (Vec<bool>, Vec<Row>, i64) = redis.script(&call).await?;
         let claims = rows
@@ -80,26 +80,26 @@ impl Round<'_> {
 }
 
 /// An operation's name in the script, and its two arguments.
-fn arguments(action: &Action) -> (&'static str, String, String) {
+fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
     let json = |failure: &Failure| {
         serde_json::to_string(failure).expect("a failure is a code and a string")
     };
     match action {
-        Action::Emit(event, data) => ("event", event.as_str().to_owned(), data.get().to_owned()),
-        Action::End(Outcome::Complete(value)) => {
-            ("complete", value.get().to_owned(), String::new())
-        }
-        Action::End(Outcome::Retry(failure, pause)) => {
-            ("retry", json(failure), pause.as_millis().to_string())
-        }
-        Action::End(Outcome::Fail(failure)) => ("fail", json(failure), String::new()),
-        Action::End(Outcome::HandBack) => ("back", String::new(), String::new()),
+        Action::Emit(event, data) => ("event", event.as_str().into(), data.get().into()),
+        Action::End(Outcome::Complete(value)) => ("complete", value.get().into(), "".into()),
+        Action::End(Outcome::Retry(failure, pause)) => (
+            "retry",
+            json(failure).into(),
+            pause.as_millis().to_string().into(),
+        ),
+        Action::End(Outcome::Fail(failure)) => ("fail", json(failure).into(), "".into()),
+        Action::End(Outcome::HandBack) => ("back", "".into(), "".into()),
     }
 }
 
 /// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
 fn decode(queue: &QueueName, row: Row) -> Option<Claim> {
-    let (id, attempt, kind, tenant, topic, max, _back, payload, metadata) = row;
+    let (id, attempt, kind, tenant, topic, max, payload, metadata) = row;
     let Some(id) = text(&id).ok().and_then(|text| text.parse().ok()) else {
         // Without an id nothing can be written about it; its lease runs out until its attempts do.
         tracing::error!(%queue, id = ?String::from_utf8_lossy(&id), "a job with a damaged id was claimed");
@@ -166,7 +166,6 @@ mod tests {
             field("public"),
             field("lobby"),
             field("5"),
-            field("0"),
             payload.to_vec(),
             Vec::new(),
         )

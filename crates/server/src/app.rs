@@ -99,6 +99,7 @@ impl App {
 
         let config = ProducerConfig {
             accept_timeout: Duration::from_millis(args.accept_timeout_ms),
+            hard: life.hard(),
             ..ProducerConfig::default()
         };
         let queue = args.queue.clone();

@@ -84,12 +84,11 @@ impl Gateway {
         };
         let (response, socket) = upgrade.accept();
         let tracker = self.tracker.clone();
-        let f = async move {
+        tracker.spawn(async move {
             if let Some(socket) = socket.await {
                 self.serve(socket, place);
             }
-        };
-        tracker.spawn(f);
+        });
         response
     }
 

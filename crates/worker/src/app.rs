@@ -110,7 +110,10 @@ impl App {
             self.redis.clone(),
             self.args.queue.clone(),
             keep.clone(),
-            ProducerConfig::default(),
+            ProducerConfig {
+                hard: lifecycle.hard(),
+                ..ProducerConfig::default()
+            },
             lifecycle.tracker(),
         );
         let backend =

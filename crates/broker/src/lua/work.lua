@@ -6,14 +6,14 @@ local worker, round, lease, want, ops = arg(), arg(), number(), number(), number
 local memory = base .. 'round:' .. worker
 
 local function claimed(id, f)
-  return { id, int(f.attempt), f.kind or '', f.tenant or '', f.topic or '', f.max or '', f.back or '0', f.payload or '',
+  return { id, int(f.attempt), f.kind or '', f.tenant or '', f.topic or '', f.max or '', f.payload or '',
     f.meta or '' }
 end
 local function claim_fields(key)
-  local f = redis.call('HMGET', key, 'state', 'attempt', 'kind', 'tenant', 'topic', 'max', 'back', 'payload', 'meta',
+  local f = redis.call('HMGET', key, 'state', 'attempt', 'kind', 'tenant', 'topic', 'max', 'payload', 'meta',
     'events', 'worker')
   return { state = f[1], attempt = tonumber(f[2] or 0), kind = f[3], tenant = f[4], topic = f[5], max = f[6],
-    back = f[7], payload = f[8], meta = f[9], events = f[10], worker = f[11] }
+    payload = f[7], meta = f[8], events = f[9], worker = f[10] }
 end
 
 local past = redis.call('GET', memory)

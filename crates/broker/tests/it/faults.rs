@@ -227,3 +227,34 @@ async fn two_workers_share_the_work() {
     a.stop().await;
     b.stop().await;
 }
+
+#[tokio::test]
+async fn a_handler_is_told_that_its_lease_is_lost() {
+    let rig = Rig::new().await;
+    let setup = Setup {
+        lease: Duration::from_millis(500),
+        capacity: 1,
+    };
+    let (handles, mut started) = tokio::sync::mpsc::channel(1);
+    let worker = rig.worker("w", setup, move |handle, _| {
+        let handles = handles.clone();
+        async move {
+            handles.send(handle.clone()).await?;
+            handle.cancelled().cancelled().await;
+            Ok("0".into())
+        }
+    });
+    let id = rig.submit("1", JobOptions::default()).await;
+    let handle = started.recv().await.unwrap();
+    // Another worker has it: the next renewal finds out.
+    let key = format!("test{{chat}}:job:{id}");
+    let _: i64 = rig
+        .server
+        .command(&["HSET", &key, "worker", "another"])
+        .await;
+    tokio::time::timeout(broker::testing::PATIENCE, handle.cancelled().cancelled())
+        .await
+        .unwrap();
+    worker.stop().await;
+    assert_eq!(rig.get(id).await.state, JobState::Active);
+}

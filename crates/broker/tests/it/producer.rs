@@ -125,3 +125,30 @@ async fn a_full_redis_refuses_new_jobs_and_lets_running_ones_finish() {
     rig.submit("3", JobOptions::default()).await;
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn nobody_waits_for_redis_once_the_process_must_stop() {
+    let server = TestRedis::stopped(&[]);
+    let tracker = TaskTracker::new();
+    let hard = tokio_util::sync::CancellationToken::new();
+    let producer = Producer::spawn(
+        server.connect("test"),
+        QueueName::new("chat").unwrap(),
+        QueueArgs::default(),
+        ProducerConfig {
+            accept_timeout: Duration::from_secs(3600),
+            hard: hard.clone(),
+            ..ProducerConfig::default()
+        },
+        &tracker,
+    );
+    let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
+    let stop = async { hard.cancel() };
+    let (receipt, ()) = tokio::join!(submit, stop);
+    assert_eq!(receipt, Err(SubmitError::Unconfirmed));
+    drop(producer);
+    tracker.close();
+    tokio::time::timeout(broker::testing::PATIENCE, tracker.wait())
+        .await
+        .unwrap();
+}

@@ -3,10 +3,7 @@
 use broker::testing::until;
 use e2e::{Client, Ledger, System};
 
-/// Sends `count` distinct messages, each when the one before is accepted, so that the sender knows what was.
-///
-/// A message that is refused is sent again under the same text; one that was in doubt may then count twice, which is
-/// why senders that meet faults use [`stream`].
+/// Sends `count` distinct messages, never more than a few hundred ahead of those that are accepted.
 pub async fn stream(client: &mut Client, name: &str, count: usize) {
     for n in 0..count {
         client.feed(&format!("{name} {n}")).await;

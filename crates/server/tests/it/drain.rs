@@ -1,15 +1,16 @@
 //! How a server stops.
 
+use broker::testing::TestRedis;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::{gateway::Gateway, redis::Redis, until};
+use crate::{gateway::Gateway, until};
 
 #[tokio::test]
 async fn closes_are_spread_and_nobody_is_let_in() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let window = Duration::from_millis(600);
     let gateway = Gateway::ready(&redis, &["--drain-window-ms=600"]).await;
     let mut clients = join_all((0..30).map(|_| gateway.connect())).await;
@@ -36,12 +37,12 @@ async fn closes_are_spread_and_nobody_is_let_in() {
 
 #[tokio::test]
 async fn what_was_handed_in_is_stored_before_the_end() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut client = gateway.connect().await;
     client.send("before").await;
     assert_eq!(client.text().await, "before");
-    assert_eq!(redis.command("CLIENT PAUSE 60000 WRITE").await, "+OK");
+    let _: String = redis.command(&["CLIENT", "PAUSE", "60000", "WRITE"]).await;
     client.send("in flight").await;
     until("handed in", async || {
         gateway.metric("messages_submitted_total").await == 2
@@ -51,20 +52,23 @@ async fn what_was_handed_in_is_stored_before_the_end() {
     until("not ready", async || gateway.get("/readyz").await.0 == 503).await;
     client.quiet(Duration::from_millis(200)).await;
     assert_eq!(gateway.metric("messages_accepted_total").await, 1);
-    assert_eq!(redis.command("CLIENT UNPAUSE").await, "+OK");
+    let _: String = redis.command(&["CLIENT", "UNPAUSE"]).await;
     assert_eq!(client.closed().await, 1001);
     gateway.end().await;
-    assert_eq!(redis.command("HGET dwb{chat}:totals enqueued").await, "$1");
-    assert_eq!(redis.command("LLEN dwb{chat}:wait:1:public").await, ":2");
+    let enqueued: u64 = redis
+        .command(&["HGET", "dwb{chat}:totals", "enqueued"])
+        .await;
+    let waiting: u64 = redis.command(&["LLEN", "dwb{chat}:wait:1:public"]).await;
+    assert_eq!((enqueued, waiting), (2, 2));
 }
 
 #[tokio::test]
 async fn a_refusal_is_told_before_the_end() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let settings = ["--redis-timeout-ms=300", "--accept-timeout-ms=300"];
     let gateway = Gateway::ready(&redis, &settings).await;
     let mut client = gateway.connect().await;
-    assert_eq!(redis.command("CLIENT PAUSE 60000 WRITE").await, "+OK");
+    let _: String = redis.command(&["CLIENT", "PAUSE", "60000", "WRITE"]).await;
     client.send("too late").await;
     until("handed in", async || {
         gateway.metric("messages_submitted_total").await == 1
@@ -82,7 +86,7 @@ async fn a_refusal_is_told_before_the_end() {
 
 #[tokio::test]
 async fn a_client_that_does_not_answer_the_close_does_not_hold_up_the_end() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let _silent = gateway.connect().await;
     gateway.end().await;

@@ -1,5 +1,6 @@
 //! What a message does when all is well.
 
+use broker::testing::TestRedis;
 use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, WorkerBuilder};
@@ -10,11 +11,11 @@ use server::ServerArgs;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{gateway::Gateway, redis::Redis, within};
+use crate::{gateway::Gateway, within};
 
 #[tokio::test]
 async fn a_text_reaches_every_client_of_every_server() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let (one, two) = (
         Gateway::ready(&redis, &[]).await,
         Gateway::ready(&redis, &[]).await,
@@ -41,7 +42,7 @@ async fn a_text_reaches_every_client_of_every_server() {
 
 #[tokio::test]
 async fn order_is_kept() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &["--max-in-flight=7"]).await;
     let (mut sender, mut reader) = (gateway.connect().await, gateway.connect().await);
     let sending = async {
@@ -65,7 +66,7 @@ async fn order_is_kept() {
 
 #[tokio::test]
 async fn a_result_follows_its_message() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut client = gateway.connect().await;
     let stop = CancellationToken::new();
@@ -115,7 +116,7 @@ async fn a_result_follows_its_message() {
 
 #[tokio::test]
 async fn binary_frames_are_taken_if_they_are_text() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut client = gateway.connect().await;
     client
@@ -127,7 +128,7 @@ async fn binary_frames_are_taken_if_they_are_text() {
 
 #[tokio::test]
 async fn only_the_sender_hears_of_an_empty_message() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let (mut sender, mut other) = (gateway.connect().await, gateway.connect().await);
     for empty in ["", r#"{"msg":""}"#] {
@@ -152,7 +153,7 @@ async fn only_the_sender_hears_of_an_empty_message() {
 
 #[tokio::test]
 async fn a_browser_gets_the_page() {
-    let redis = Redis::absent();
+    let redis = TestRedis::stopped(&[]);
     let gateway = Gateway::start(&redis, &[]).await;
     let (status, head, body) = gateway.get("/").await;
     assert_eq!(status, 200);

@@ -1,5 +1,6 @@
 //! A gateway under test, and clients of it.
 
+use broker::testing::TestRedis;
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
@@ -15,7 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _, http::Response},
 };
 
-use crate::{redis::Redis, until, within};
+use crate::{until, within};
 
 pub(crate) struct Gateway {
     address: SocketAddr,
@@ -24,7 +25,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Starts one that may or may not have its Redis.
-    pub(crate) async fn start(redis: &Redis, settings: &[&str]) -> Self {
+    pub(crate) async fn start(redis: &TestRedis, settings: &[&str]) -> Self {
         let url = format!("--redis-url={}", redis.url());
         let mut line = vec!["server", "--listen=127.0.0.1:0", url.as_str()];
         if !settings
@@ -43,7 +44,7 @@ impl Gateway {
     }
 
     /// Starts one and waits until it is ready.
-    pub(crate) async fn ready(redis: &Redis, settings: &[&str]) -> Self {
+    pub(crate) async fn ready(redis: &TestRedis, settings: &[&str]) -> Self {
         let gateway = Self::start(redis, settings).await;
         gateway.becomes_ready().await;
         gateway

@@ -1,5 +1,6 @@
 //! Who is not let in, and what ends a connection.
 
+use broker::testing::TestRedis;
 use tokio_tungstenite::tungstenite::{
     Message,
     protocol::frame::{
@@ -8,11 +9,11 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use crate::{gateway::Gateway, redis::Redis, until};
+use crate::{gateway::Gateway, until};
 
 #[tokio::test]
 async fn a_wrong_origin_is_refused() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let answer = gateway
         .refusal(&[("origin", "https://evil.example.com")])
@@ -39,7 +40,7 @@ async fn a_wrong_origin_is_refused() {
 
 #[tokio::test]
 async fn there_are_only_so_many_places() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &["--max-connections=2"]).await;
     let (first, _second) = (gateway.connect().await, gateway.connect().await);
     let answer = gateway.refusal(&[]).await;
@@ -55,7 +56,7 @@ async fn there_are_only_so_many_places() {
 
 #[tokio::test]
 async fn bad_frames_close_with_their_code() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &["--max-frame-bytes=1000"]).await;
     let raw = |code, bytes: &'static [u8]| {
         Message::Frame(Frame::message(bytes, OpCode::Data(code), true))
@@ -84,7 +85,7 @@ async fn bad_frames_close_with_their_code() {
 
 #[tokio::test]
 async fn a_message_that_no_job_can_carry_is_refused_and_the_connection_lives() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut client = gateway.connect().await;
     // Each of these is six bytes in JSON.

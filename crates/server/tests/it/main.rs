@@ -13,7 +13,6 @@ mod flow;
 mod gateway;
 mod limits;
 mod outage;
-mod redis;
 mod silence;
 
 use std::{future::Future, time::Duration};

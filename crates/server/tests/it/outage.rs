@@ -1,10 +1,11 @@
 //! A server without Redis waits, and says so.
 
-use crate::{gateway::Gateway, redis::Redis};
+use crate::gateway::Gateway;
+use broker::testing::TestRedis;
 
 #[tokio::test]
 async fn a_server_starts_before_its_redis() {
-    let mut redis = Redis::absent();
+    let mut redis = TestRedis::stopped(&[]);
     let gateway = Gateway::start(&redis, &[]).await;
     assert_eq!(gateway.get("/livez").await.0, 200);
     let (status, _, body) = gateway.get("/readyz").await;
@@ -16,7 +17,7 @@ async fn a_server_starts_before_its_redis() {
     // Who is patient is served.
     let mut client = gateway.connect().await;
     client.send("first").await;
-    redis.launch().await;
+    redis.run().await;
     gateway.becomes_ready().await;
     client.send("second").await;
     // The first may have been stored before anybody listened.
@@ -31,7 +32,7 @@ async fn a_server_starts_before_its_redis() {
 
 #[tokio::test]
 async fn a_message_that_is_not_stored_in_time_is_refused() {
-    let redis = Redis::absent();
+    let redis = TestRedis::stopped(&[]);
     let gateway = Gateway::start(&redis, &["--accept-timeout-ms=200"]).await;
     let mut client = gateway.connect().await;
     client.send("lost").await;

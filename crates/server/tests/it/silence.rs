@@ -1,12 +1,13 @@
 //! Clients that do not read, or are not there any more.
 
+use broker::testing::TestRedis;
 use std::time::Duration;
 
-use crate::{gateway::Gateway, redis::Redis, until};
+use crate::{gateway::Gateway, until};
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_closed_while_others_go_on() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &["--outbox-bytes=131072"]).await;
     let mut stalled = gateway.connect().await;
     let mut lively = gateway.connect().await;
@@ -27,7 +28,7 @@ async fn a_client_that_never_reads_is_closed_while_others_go_on() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &["--write-timeout-ms=100"]).await;
     let _stalled = gateway.connect().await;
     let mut lively = gateway.connect().await;
@@ -43,7 +44,7 @@ async fn a_client_that_takes_nothing_is_given_up() {
 
 #[tokio::test]
 async fn a_half_open_socket_is_closed() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let settings = ["--ping-interval-ms=50", "--idle-timeout-ms=300"];
     let gateway = Gateway::ready(&redis, &settings).await;
     // Its library answers pings only while it is asked for messages, and this one never is.
