@@ -1,27 +1,33 @@
-//! The outermost layer of a worker: turns what the handler returned, a timeout or a panic into the job's outcome,
-//! and does not return before Redis has it, so that a graceful stop loses nothing.
+//! The outermost layer of a worker: turns what the handler returned, a timeout, a cancellation or a panic into the
+//! job's outcome, and does not return before Redis has it, so that a graceful stop loses nothing.
 
-use std::task::{Context, Poll};
+use std::{
+    pin::pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use apalis_core::{error::BoxDynError, task::Task};
 use futures_util::future::BoxFuture;
-use protocol::Job;
+use protocol::{Failure, FailureCode, Job};
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 use tracing::{debug, error, warn};
 
-use crate::{JobHandle, Output, handle::Written, outcome::Outcome};
+use crate::{JobHandle, Output, StopReason, handle::Written, outcome::Outcome};
 
 /// Hung outside all other layers by the backend itself.
 #[derive(Clone, Debug)]
 pub struct AckLayer {
     hard: CancellationToken,
+    grace: Duration,
 }
 
 impl AckLayer {
-    /// Attempts that still run when `hard` is cancelled are handed back.
-    pub(crate) const fn new(hard: CancellationToken) -> Self {
-        Self { hard }
+    /// Attempts that still run when `hard` is cancelled are handed back. One that should end for another reason has
+    /// the grace to do so, then it is abandoned.
+    pub(crate) const fn new(hard: CancellationToken, grace: Duration) -> Self {
+        Self { hard, grace }
     }
 }
 
@@ -31,7 +37,7 @@ impl<S> Layer<S> for AckLayer {
     fn layer(&self, inner: S) -> AckService<S> {
         AckService {
             inner,
-            hard: self.hard.clone(),
+            layer: self.clone(),
         }
     }
 }
@@ -40,7 +46,7 @@ impl<S> Layer<S> for AckLayer {
 #[derive(Clone, Debug)]
 pub struct AckService<S> {
     inner: S,
-    hard: CancellationToken,
+    layer: AckLayer,
 }
 
 impl<S> Service<Task<Job>> for AckService<S>
@@ -60,17 +66,12 @@ where
     fn call(&mut self, task: Task<Job>) -> Self::Future {
         let handle = task.data().get::<JobHandle>().cloned();
         let attempt = self.inner.call(task);
-        let hard = self.hard.clone();
+        let AckLayer { hard, grace } = self.layer.clone();
         Box::pin(async move {
             let handle = handle.ok_or("the task does not come from this backend")?;
-            let outcome = tokio::select! {
-                result = attempt => match result {
-                    // A handler that fails because it is told to stop has not failed: the same token told both.
-                    Err(_) if hard.is_cancelled() => Outcome::HandBack,
-                    result => Outcome::of(result.map_err(Into::into), handle.attempt()),
-                },
-                () = hard.cancelled() => Outcome::HandBack,
-            };
+            let result = within(&handle, attempt, &hard, grace).await;
+            let result = result.map(|result| result.map_err(Into::into));
+            let outcome = outcome(&handle, result);
             debug!(job = %handle.id(), attempt = handle.attempt(), ?outcome, "attempt ended");
             match handle.end(outcome).await {
                 Some(Written::Yes) => {}
@@ -83,5 +84,54 @@ where
             }
             Ok(())
         })
+    }
+}
+
+/// Runs an attempt to its end; `None` when it was told to end and did not.
+async fn within<T>(
+    handle: &JobHandle,
+    attempt: impl Future<Output = T>,
+    hard: &CancellationToken,
+    grace: Duration,
+) -> Option<T> {
+    let mut attempt = pin!(attempt);
+    let limit = async {
+        match handle.timeout() {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    // What has ended counts, whatever else happened at the same time.
+    tokio::select! {
+        biased;
+        result = &mut attempt => return Some(result),
+        () = handle.cancelled().cancelled() => {}
+        () = limit => handle.stop(StopReason::Timeout),
+    }
+    tokio::select! {
+        biased;
+        result = attempt => Some(result),
+        () = hard.cancelled() => None,
+        () = tokio::time::sleep(grace) => {
+            warn!(job = %handle.id(), attempt = handle.attempt(), why = ?handle.stopped(), "attempt abandoned: it did not end in its grace");
+            None
+        }
+    }
+}
+
+/// What became of the job. A result counts even if the attempt should have ended: the work is done.
+fn outcome(handle: &JobHandle, result: Option<Result<Output, BoxDynError>>) -> Outcome {
+    let pause = || handle.pause();
+    match (result, handle.stopped()) {
+        (Some(result), None) => Outcome::of(result, pause),
+        (Some(Ok(output)), _) => Outcome::of(Ok(output), pause),
+        (_, Some(StopReason::Cancelled)) => Outcome::Cancel,
+        (_, Some(StopReason::Timeout)) => {
+            let limit = handle.timeout().unwrap_or_default();
+            let message = format!("the attempt took longer than {} ms", limit.as_millis());
+            Outcome::Retry(Failure::new(FailureCode::Timeout, message), pause())
+        }
+        // A handler that fails because it is told to stop has not failed. Where the lease is lost this is refused.
+        _ => Outcome::HandBack,
     }
 }

@@ -39,9 +39,21 @@ pub struct QueueArgs {
     /// How long a failed job is kept, in seconds
     #[arg(long, env = "KEEP_FAILED_SECS", default_value_t = 7 * 24 * 3600)]
     pub keep_failed_secs: u64,
-    /// How many completed and how many failed jobs are kept, whatever their age
+    /// How many completed, failed and cancelled jobs are kept, of each, whatever their age
     #[arg(long, env = "KEEP_JOBS", default_value_t = 100_000)]
     pub keep_jobs: u64,
+    /// How many bytes of completed and how many of failed jobs are kept, whatever their age: payloads, results and logs
+    #[arg(long, env = "KEEP_BYTES", default_value_t = 512 * 1024 * 1024)]
+    pub keep_bytes: u64,
+    /// How long an idempotency key is kept after its job may run, in seconds: at least a day
+    #[arg(long, env = "KEEP_KEY_SECS", default_value_t = 24 * 3600, value_parser = clap::value_parser!(u64).range(24 * 3600..))]
+    pub keep_key_secs: u64,
+    /// How many jobs may wait or be delayed before more are refused, unless `queue limits` says otherwise
+    #[arg(long, env = "MAX_WAITING", default_value_t = 1_000_000)]
+    pub max_waiting: u64,
+    /// How many bytes of payload may wait or be delayed before more are refused, unless `queue limits` says otherwise
+    #[arg(long, env = "MAX_WAITING_BYTES", default_value_t = 1024 * 1024 * 1024)]
+    pub max_waiting_bytes: u64,
     /// How many events a channel's log keeps
     #[arg(long, env = "LOG_MAX_EVENTS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub log_max_events: u64,
@@ -59,6 +71,10 @@ impl Default for QueueArgs {
             keep_completed_secs: 24 * 3600,
             keep_failed_secs: 7 * 24 * 3600,
             keep_jobs: 100_000,
+            keep_bytes: 512 * 1024 * 1024,
+            keep_key_secs: 24 * 3600,
+            max_waiting: 1_000_000,
+            max_waiting_bytes: 1024 * 1024 * 1024,
             log_max_events: 10_000,
             log_max_bytes: 8 * 1024 * 1024,
             log_ttl_secs: 24 * 3600,

@@ -16,16 +16,16 @@ use apalis_core::{
     task::Task,
     worker::context::WorkerContext,
 };
-use protocol::Job;
-use tokio::sync::{mpsc, oneshot, watch};
+use protocol::{Job, Kind};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::{
     sync::{CancellationToken, PollSender},
     task::TaskTracker,
 };
 
 use crate::{
-    AckLayer, Keys, Producer, QueueArgs, Redis, SubmitError, buffer::Buffer, driver::Driver,
-    lease::Leases, producer::Submission, sink::Pending,
+    AckLayer, Keys, Producer, Pulse, QueueArgs, Redis, SubmitError, WorkerCard, buffer::Buffer,
+    driver::Driver, keeper::Keeper, lease::Leases, producer::Submission, registry, sink::Pending,
 };
 
 /// How a worker consumes.
@@ -41,10 +41,41 @@ pub struct ConsumerConfig {
     pub soft: CancellationToken,
     /// What still runs when this is cancelled is handed back.
     pub hard: CancellationToken,
+    /// How long an attempt may take whose job says nothing about it.
+    pub attempt_timeout: Option<Duration>,
+    /// How long an attempt that should end may take to do so before it is abandoned.
+    pub cancel_grace: Duration,
+    /// The kinds that it has handlers for; others are left to those who have them. None means all.
+    pub kinds: Vec<Kind>,
+    /// What it says of itself.
+    pub card: WorkerCard,
     /// Where the worker's tasks are accounted for.
     pub tracker: TaskTracker,
-    /// Whether the last round was answered.
+    /// Whether Redis answered last.
     pub ready: watch::Sender<bool>,
+    /// Whether the claim loop turns.
+    pub pulse: Pulse,
+}
+
+impl ConsumerConfig {
+    /// A worker of this name that runs one job at a time with a lease of 10 s, takes every kind, and ends with the
+    /// given token. It is not accounted for anywhere until its tracker is.
+    pub fn new(worker: impl Into<String>, hard: CancellationToken) -> Self {
+        Self {
+            worker: worker.into(),
+            capacity: 1,
+            lease: Duration::from_secs(10),
+            soft: hard.child_token(),
+            hard,
+            attempt_timeout: None,
+            cancel_grace: Duration::from_secs(5),
+            kinds: Vec::new(),
+            card: WorkerCard::default(),
+            tracker: TaskTracker::new(),
+            ready: watch::Sender::new(false),
+            pulse: Pulse::default(),
+        }
+    }
 }
 
 /// A queue on Redis as an apalis backend. A clone has a sink of its own; consuming starts when apalis builds a
@@ -88,7 +119,7 @@ impl RedisBackend {
         self
     }
 
-    /// Starts the driver and the renewal of leases.
+    /// Starts the driver, and the keeper of its leases.
     fn start(&mut self) {
         let Some(config) = self.consumer.clone() else {
             return;
@@ -100,14 +131,21 @@ impl RedisBackend {
         let closing = CancellationToken::new();
         let keys = Keys::new(self.redis.prefix(), self.producer.queue().clone());
         let over = CancellationToken::new();
-        let renewal = Arc::clone(&leases).renew(
-            self.redis.clone(),
-            keys.clone(),
-            config.worker.clone(),
-            config.lease,
-            over.clone(),
-        );
-        config.tracker.spawn(renewal);
+        let look = Arc::<Notify>::default();
+        let kinds = registry::words(&config.kinds);
+        Keeper {
+            redis: self.redis.clone(),
+            keys: keys.clone(),
+            worker: config.worker.clone(),
+            lease: config.lease,
+            card: config.card.clone(),
+            kinds: kinds.clone(),
+            leases: Arc::clone(&leases),
+            look: Arc::clone(&look),
+            ready: config.ready.clone(),
+            over: over.clone(),
+        }
+        .start(&config.tracker);
         let driver = Driver {
             redis: self.redis.clone(),
             keys,
@@ -116,12 +154,16 @@ impl RedisBackend {
             ops_sender,
             buffer: Arc::clone(&buffer),
             leases,
+            kinds,
+            look,
             closing: closing.clone(),
             config: config.clone(),
         };
+        // Whatever ends the driver, its leases are not kept any longer.
+        let over = over.drop_guard();
         config.tracker.spawn(async move {
             driver.run().await;
-            over.cancel();
+            drop(over);
             drop(alive);
         });
         self.source = Some(Source {
@@ -200,11 +242,11 @@ impl BackendConfig for RedisBackend {
 
     fn middleware(&mut self, _: &mut WorkerContext) -> AckLayer {
         self.start();
-        AckLayer::new(
-            self.consumer
-                .as_ref()
-                .map(|config| config.hard.clone())
-                .unwrap_or_default(),
-        )
+        let (hard, grace) = self
+            .consumer
+            .as_ref()
+            .map(|config| (config.hard.clone(), config.cancel_grace))
+            .unwrap_or_default();
+        AckLayer::new(hard, grace)
     }
 }

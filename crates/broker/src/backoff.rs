@@ -1,4 +1,4 @@
-//! Waiting times: between tries to reach Redis, and between the attempts of a job.
+//! How long to wait between tries to reach Redis.
 
 use std::time::Duration;
 
@@ -45,19 +45,11 @@ impl Backoff {
     }
 }
 
-/// How long to wait before an attempt after `attempt` failed ones: 1 s, doubled each time, at most five minutes,
-/// with ±20% of jitter so that jobs that failed together do not come back together.
-pub fn retry_delay(attempt: u32) -> Duration {
-    let step =
-        Duration::from_secs(1 << attempt.saturating_sub(1).min(16)).min(Duration::from_secs(300));
-    step.mul_f64(rand::rng().random_range(0.8..=1.2))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Backoff, retry_delay};
+    use super::Backoff;
 
     #[test]
     fn pauses_grow_to_the_limit_and_start_over() {
@@ -69,13 +61,5 @@ mod tests {
         assert!(backoff.pause() >= Duration::from_secs(1));
         backoff.reset();
         assert!(backoff.pause() <= Duration::from_millis(50));
-    }
-
-    #[test]
-    fn attempts_wait_longer_each_time() {
-        for (attempt, least, most) in [(1, 800, 1_200), (3, 3_200, 4_800), (40, 240_000, 360_000)] {
-            let delay = retry_delay(attempt);
-            assert!(delay >= Duration::from_millis(least) && delay <= Duration::from_millis(most));
-        }
     }
 }

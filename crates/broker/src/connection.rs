@@ -57,6 +57,18 @@ impl Redis {
         })
     }
 
+    /// Another handle with a connection of its own, which lives on the runtime that first uses it.
+    pub(crate) fn separate(&self) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                client: self.shared.client.clone(),
+                prefix: self.shared.prefix.clone(),
+                timeout: self.shared.timeout,
+                current: Mutex::default(),
+            }),
+        }
+    }
+
     /// What every key begins with.
     pub fn prefix(&self) -> &str {
         &self.shared.prefix
@@ -84,6 +96,14 @@ impl Redis {
         let (number, mut connection) = self.get().await?;
         let result = pipeline.query_async(&mut connection).await;
         self.judge(number, result).await
+    }
+
+    /// Sends one command whose answer may take `wait` longer than usual, on a connection of one's own.
+    pub(crate) async fn query_on<T: FromRedisValue>(
+        connection: &mut MultiplexedConnection,
+        cmd: &Cmd,
+    ) -> Result<T, Error> {
+        cmd.query_async(connection).await.map_err(Error::Command)
     }
 
     /// Runs a script by its digest, and loads it first where Redis does not know it (any more).

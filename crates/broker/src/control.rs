@@ -1,24 +1,31 @@
-//! What an operator may do to a job.
+//! What an operator may do to jobs and queues, and an owner to jobs.
 
-use protocol::{JobId, JobState, QueueName};
+use protocol::{JobId, JobState, QueueName, Tenant};
+use redis::{Script, ScriptInvocation};
 
 use crate::{
-    Error, Keys, QueueArgs, Redis,
-    script::{self, RETRY},
+    Error, Inspector, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
+    script::{self, CANCEL, DELETE, RETRY, SETTINGS},
 };
 
-/// What became of a request to run a job again.
+/// How many jobs one call to Redis changes.
+const STEP: usize = 200;
+
+/// What became of a request to change a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryOutcome {
-    /// It waits again, with all its attempts.
-    Queued,
-    /// There is no such job.
+#[non_exhaustive]
+pub enum Done {
+    /// It is done.
+    Yes,
+    /// The job runs, and its worker is told; the job's terminal event says how it ended.
+    Requested,
+    /// There is no such job, or it belongs to somebody else.
     NotFound,
-    /// It has not failed and was not cancelled.
+    /// The job's state does not allow it.
     Conflict(JobState),
 }
 
-/// Changes jobs on an operator's behalf.
+/// Changes jobs and queues.
 #[derive(Clone)]
 pub struct Control {
     redis: Redis,
@@ -31,19 +38,125 @@ impl Control {
         Self { redis, args }
     }
 
-    /// Puts a failed or cancelled job in line again.
-    pub async fn retry(&self, queue: &QueueName, id: JobId) -> Result<RetryOutcome, Error> {
+    /// Puts failed or cancelled jobs in line again, with all their attempts. Answers in the order of the ids, also
+    /// below.
+    pub async fn retry(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
+        self.each(&RETRY, queue, ids, |_| {}).await
+    }
+
+    /// Cancels jobs: those that wait or are delayed at once, active ones through their workers. With an owner, only
+    /// that tenant's jobs are seen.
+    pub async fn cancel(
+        &self,
+        queue: &QueueName,
+        ids: &[JobId],
+        owner: Option<&Tenant>,
+    ) -> Result<Vec<Done>, Error> {
+        let owner = owner.map_or("", Tenant::as_str);
+        self.each(&CANCEL, queue, ids, |call| {
+            call.arg(owner).arg(0);
+        })
+        .await
+    }
+
+    /// Forgets jobs with their results, logs and idempotency keys. Those that still wait are cancelled first; active
+    /// ones are in conflict.
+    pub async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
+        self.each(&DELETE, queue, ids, |_| {}).await
+    }
+
+    async fn each(
+        &self,
+        script: &Script,
+        queue: &QueueName,
+        ids: &[JobId],
+        own: impl Fn(&mut ScriptInvocation<'_>),
+    ) -> Result<Vec<Done>, Error> {
         let keys = Keys::new(self.redis.prefix(), queue.clone());
-        let mut call = script::invoke(&RETRY, &keys, &self.args);
-        call.arg(id.to_string());
-        let answer: String = self.redis.script(&call).await?;
-        match answer.as_str() {
-            "ok" => Ok(RetryOutcome::Queued),
-            "missing" => Ok(RetryOutcome::NotFound),
-            state => state
-                .parse()
-                .map(RetryOutcome::Conflict)
-                .map_err(|error| Error::Stored(format!("state of {id}: {error}"))),
+        let mut done = Vec::with_capacity(ids.len());
+        for step in ids.chunks(STEP) {
+            let mut call = script::ending(script, &keys, &self.args);
+            own(&mut call);
+            call.arg(step.len());
+            for id in step {
+                call.arg(id.to_string());
+            }
+            let answers: Vec<String> = self.redis.script(&call).await?;
+            for (id, answer) in step.iter().zip(answers) {
+                done.push(match answer.as_str() {
+                    "ok" => Done::Yes,
+                    "requested" => Done::Requested,
+                    "missing" => Done::NotFound,
+                    state => state
+                        .parse()
+                        .map(Done::Conflict)
+                        .map_err(|error| Error::Stored(format!("state of {id}: {error}")))?,
+                });
+            }
         }
+        Ok(done)
+    }
+
+    /// Sets what a queue may do, in place of what was set before.
+    pub async fn set(&self, queue: &QueueName, settings: &QueueSettings) -> Result<(), Error> {
+        self.write(queue, &settings.fields()).await
+    }
+
+    /// Pauses a queue, or lets it go on: a paused one takes jobs and runs none.
+    pub async fn pause(&self, queue: &QueueName, paused: bool) -> Result<(), Error> {
+        let value = if paused { "1" } else { "" };
+        self.write(queue, &[("paused", value.to_owned())]).await
+    }
+
+    async fn write(&self, queue: &QueueName, fields: &[(&str, String)]) -> Result<(), Error> {
+        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let mut call = script::invoke(&SETTINGS, &keys, &self.args);
+        call.arg("").arg(fields.len());
+        for (name, value) in fields {
+            call.arg(*name).arg(value);
+        }
+        self.redis.script::<String>(&call).await?;
+        self.register(queue).await
+    }
+
+    /// Sets what one tenant may have, in place of the limits for all tenants; `None` takes its own limits away.
+    pub async fn set_tenant(
+        &self,
+        queue: &QueueName,
+        tenant: &Tenant,
+        limits: Option<&TenantLimits>,
+    ) -> Result<(), Error> {
+        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let mut call = script::invoke(&SETTINGS, &keys, &self.args);
+        call.arg(tenant.as_str())
+            .arg(0)
+            .arg(limits.map(TenantLimits::stored).unwrap_or_default());
+        self.redis.script::<String>(&call).await?;
+        self.register(queue).await
+    }
+
+    /// A queue with settings is one, also before its first job.
+    async fn register(&self, queue: &QueueName) -> Result<(), Error> {
+        let mut cmd = redis::cmd("SADD");
+        cmd.arg(Keys::queues(self.redis.prefix()))
+            .arg(queue.as_str());
+        self.redis.query::<i64>(&cmd).await.map(drop)
+    }
+
+    /// Cancels a page of what waits in a queue, and then of what is delayed if that is wanted too. Says how many it
+    /// were; `None` when nothing is left.
+    pub async fn drain(&self, queue: &QueueName, delayed: bool) -> Result<Option<usize>, Error> {
+        let inspector = Inspector::new(self.redis.clone());
+        let mut ids = inspector.ids(queue, JobState::Waiting, STEP).await?;
+        if delayed && ids.is_empty() {
+            ids = inspector.ids(queue, JobState::Delayed, STEP).await?;
+        }
+        let leave_active = |call: &mut ScriptInvocation<'_>| {
+            call.arg("").arg(1);
+        };
+        let done = self.each(&CANCEL, queue, &ids, leave_active).await?;
+        // What a worker took meanwhile is not counted; what is damaged stays, and must not be met for ever.
+        let gone = done.iter().any(|done| *done != Done::NotFound);
+        Ok(gone.then(|| done.iter().filter(|done| **done == Done::Yes).count()))
     }
 }

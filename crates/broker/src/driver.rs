@@ -1,6 +1,9 @@
 //! The one task of a worker that talks to its queue: round after round, each as large as what came up meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use apalis_core::{
     backend::queue::Queue,
@@ -8,14 +11,14 @@ use apalis_core::{
 };
 use protocol::Job;
 use rand::RngExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, ConsumerConfig, JobHandle, Keys, QueueArgs, Redis,
+    Backoff, ConsumerConfig, JobHandle, Keys, QueueArgs, Redis, StopReason,
     buffer::Buffer,
-    handle::{Op, Written},
+    handle::{Attempt, Op, Written},
     lease::Leases,
     round::{Claim, Reply, Round},
     wake::Wake,
@@ -43,6 +46,10 @@ pub(crate) struct Driver {
     pub(crate) ops_sender: mpsc::Sender<Op>,
     pub(crate) buffer: Arc<Buffer>,
     pub(crate) leases: Arc<Leases>,
+    /// The kinds that the worker has, as scripts read them.
+    pub(crate) kinds: String,
+    /// Told when there may be something for this worker alone.
+    pub(crate) look: Arc<Notify>,
     /// Cancelled when no attempt runs any more and none will begin.
     pub(crate) closing: CancellationToken,
 }
@@ -58,6 +65,7 @@ impl Driver {
         let mut rest = IDLE;
         let mut stopping = false;
         loop {
+            self.config.pulse.beat();
             self.collect(&mut batch);
             if !stopping && self.config.soft.is_cancelled() {
                 stopping = true;
@@ -75,7 +83,9 @@ impl Driver {
                 tokio::select! {
                     Some(op) = self.ops.recv() => batch.push(op),
                     () = wake.woken(free > 0) => look = true,
-                    () = tokio::time::sleep(rest), if free > 0 => look = true,
+                    () = self.look.notified(), if free > 0 => look = true,
+                    // Who can take nothing turns too, so that it is seen to live.
+                    () = tokio::time::sleep(if free > 0 { rest } else { IDLE }) => look = free > 0,
                     () = self.config.soft.cancelled(), if !stopping => {}
                     () = self.closing.cancelled(), if outstanding == 0 => {}
                 }
@@ -129,6 +139,7 @@ impl Driver {
                 number: *number,
                 lease_ms: u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX),
                 want,
+                kinds: &self.kinds,
                 ops: batch,
             };
             let answer = tokio::select! {
@@ -169,6 +180,7 @@ impl Driver {
             self.config
                 .ready
                 .send_if_modified(|ready| std::mem::replace(ready, false));
+            self.config.pulse.beat();
             let pause = backoff.pause();
             if batch.is_empty() {
                 // Who stops wants nothing more of Redis, so there is nothing to wait for.
@@ -199,7 +211,7 @@ impl Driver {
                 over += 1;
                 self.leases.remove(op.id, op.attempt);
             } else if !written {
-                self.leases.cancel(op.id, op.attempt);
+                self.leases.stop(op.id, op.attempt, StopReason::LeaseLost);
             }
             if let Some(done) = op.done {
                 // Nobody waits any more once the worker is torn down.
@@ -216,21 +228,43 @@ impl Driver {
     fn accept(&self, claim: Claim, batch: &mut Vec<Op>) {
         let Claim {
             id,
-            attempt,
+            attempt: number,
             max_attempts,
+            handed_back,
+            cancelled,
             metadata,
             job,
         } = claim;
-        let token = self.config.hard.child_token();
-        self.leases.insert(id, attempt, token.clone());
+        let options = job.as_ref().ok().map(|job| &job.options);
+        let timeout = options
+            .and_then(|options| options.timeout_ms)
+            .map(Duration::from_millis)
+            .or(self.config.attempt_timeout);
+        let slack = self.config.cancel_grace + self.config.lease;
+        let attempt = Arc::new(Attempt {
+            id,
+            number,
+            spent: number.saturating_sub(handed_back),
+            max_attempts,
+            retry: options
+                .and_then(|options| options.retry)
+                .unwrap_or_default(),
+            timeout,
+            renew_until: timeout.and_then(|timeout| Instant::now().checked_add(timeout + slack)),
+            cancelled: self.config.hard.child_token(),
+            why: OnceLock::new(),
+        });
+        self.leases.insert(Arc::clone(&attempt));
+        if cancelled {
+            attempt.stop(StopReason::Cancelled);
+        }
         match job {
             Ok(job) => {
-                let handle =
-                    JobHandle::new(id, attempt, max_attempts, self.ops_sender.clone(), token);
+                let handle = JobHandle::new(attempt, self.ops_sender.clone());
                 let task = TaskBuilder::new(job)
                     .task_id(TaskId::from_string(id.to_string()))
                     // apalis counts the attempts before this one.
-                    .attempt(attempt.saturating_sub(1) as usize)
+                    .attempt(number.saturating_sub(1) as usize)
                     .max_attempts(max_attempts as usize)
                     .queue(Queue::from(self.keys.queue().as_str()))
                     .with_metadata(MetadataStore::from_map(metadata))
@@ -239,8 +273,8 @@ impl Driver {
                 self.buffer.push(task);
             }
             Err(failure) => {
-                warn!(job = %id, attempt, %failure, "job can't be run");
-                batch.push(Op::fail(id, attempt, failure));
+                warn!(job = %id, attempt = number, %failure, "job can't be run");
+                batch.push(Op::fail(id, number, failure));
             }
         }
     }

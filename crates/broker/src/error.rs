@@ -18,6 +18,12 @@ pub enum Error {
     /// A command was not answered, or with an error.
     #[error("Redis answered with an error: {0}")]
     Command(RedisError),
+    /// The write is not yet as safe as was asked for.
+    #[error("Redis has not yet written to disk, or to as many replicas as were asked for")]
+    NotDurable,
+    /// This Redis can't do what is asked of it, as it is set up.
+    #[error("{0}")]
+    Unsupported(String),
     /// What is stored is not what this version stores.
     #[error("what is stored in Redis can't be read: {0}")]
     Stored(String),
@@ -34,7 +40,7 @@ impl Error {
     /// What is not temporary is a mistake in a script or a damaged key; trying again would loop for ever.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Connect(_) => true,
+            Self::Connect(_) | Self::NotDurable => true,
             Self::Command(error) => {
                 error.is_io_error()
                     || error.is_timeout()

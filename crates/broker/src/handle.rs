@@ -1,6 +1,12 @@
 //! A worker's hold on one attempt of one job: through it the handler speaks, and through it the attempt ends.
 
-use protocol::{EventType, Failure, JobId, limits::MAX_EVENT_DATA_BYTES};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use protocol::{EventType, Failure, JobId, RetryPolicy, limits::MAX_EVENT_DATA_BYTES};
+use rand::RngExt as _;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -75,51 +81,108 @@ pub enum EmitError {
     Over,
 }
 
+/// Why an attempt should end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// Its cancellation was asked for.
+    Cancelled,
+    /// It took longer than it may.
+    Timeout,
+    /// Its lease was lost: another worker has the job, or will have it.
+    LeaseLost,
+    /// The worker must stop now.
+    Stopping,
+}
+
+/// What is fixed about an attempt from its claim on, and whether it should end.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) id: JobId,
+    pub(crate) number: u32,
+    /// How many attempts count against `max_attempts`, this one included.
+    pub(crate) spent: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) timeout: Option<Duration>,
+    /// Until when its lease is renewed: a handler that blocks its thread can't be ended, but it can be given up.
+    pub(crate) renew_until: Option<Instant>,
+    pub(crate) cancelled: CancellationToken,
+    pub(crate) why: OnceLock<StopReason>,
+}
+
+impl Attempt {
+    /// Tells the handler that the attempt should end; says whether that is news.
+    pub(crate) fn stop(&self, why: StopReason) -> bool {
+        let news = !self.cancelled.is_cancelled() && self.why.set(why).is_ok();
+        self.cancelled.cancel();
+        news
+    }
+
+    /// Why the attempt should end, if it should.
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
+        // Nobody gives a reason for the worker's own stop: the token is a child of the process' own.
+        self.cancelled
+            .is_cancelled()
+            .then(|| self.why.get().copied().unwrap_or(StopReason::Stopping))
+    }
+}
+
 /// A worker's hold on one attempt of one job. apalis carries it in the task's data.
 #[derive(Clone, Debug)]
 pub struct JobHandle {
-    id: JobId,
-    attempt: u32,
-    max_attempts: u32,
+    attempt: Arc<Attempt>,
     ops: mpsc::Sender<Op>,
-    cancelled: CancellationToken,
 }
 
 impl JobHandle {
-    pub(crate) const fn new(
-        id: JobId,
-        attempt: u32,
-        max_attempts: u32,
-        ops: mpsc::Sender<Op>,
-        cancelled: CancellationToken,
-    ) -> Self {
-        Self {
-            id,
-            attempt,
-            max_attempts,
-            ops,
-            cancelled,
-        }
+    pub(crate) const fn new(attempt: Arc<Attempt>, ops: mpsc::Sender<Op>) -> Self {
+        Self { attempt, ops }
     }
 
     /// The job.
-    pub const fn id(&self) -> JobId {
-        self.id
+    pub fn id(&self) -> JobId {
+        self.attempt.id
     }
 
     /// The number of this attempt, which is also the fence.
-    pub const fn attempt(&self) -> u32 {
-        self.attempt
+    pub fn attempt(&self) -> u32 {
+        self.attempt.number
+    }
+
+    /// How many attempts are spent, this one included: those that were handed back are not.
+    pub fn spent(&self) -> u32 {
+        self.attempt.spent
     }
 
     /// How often the job may be tried.
-    pub const fn max_attempts(&self) -> u32 {
-        self.max_attempts
+    pub fn max_attempts(&self) -> u32 {
+        self.attempt.max_attempts
     }
 
-    /// Cancelled when the attempt should end: its lease is lost, or the worker must stop now.
-    pub const fn cancelled(&self) -> &CancellationToken {
-        &self.cancelled
+    /// How long this attempt may take, if there is a limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.attempt.timeout
+    }
+
+    /// Cancelled when the attempt should end; [`Self::stopped`] says why.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.attempt.cancelled
+    }
+
+    /// Why the attempt should end, if it should.
+    pub fn stopped(&self) -> Option<StopReason> {
+        self.attempt.stopped()
+    }
+
+    pub(crate) fn stop(&self, why: StopReason) {
+        self.attempt.stop(why);
+    }
+
+    /// The pause before another attempt, by the job's own policy.
+    pub(crate) fn pause(&self) -> Duration {
+        let policy = &self.attempt.retry;
+        Duration::from_millis(policy.delay_ms(self.attempt.spent, rand::rng().random()))
     }
 
     /// Publishes an event of the job. Waits while too much is on its way to Redis.
@@ -127,13 +190,13 @@ impl JobHandle {
         if data.get().len() > MAX_EVENT_DATA_BYTES {
             return Err(EmitError::TooLarge(data.get().len()));
         }
-        if self.cancelled.is_cancelled() {
+        if self.attempt.cancelled.is_cancelled() {
             return Err(EmitError::Over);
         }
         let action = Action::Emit(event, data);
         let op = Op {
-            id: self.id,
-            attempt: self.attempt,
+            id: self.id(),
+            attempt: self.attempt(),
             action,
             done: None,
         };
@@ -145,8 +208,8 @@ impl JobHandle {
         let (done, written) = oneshot::channel();
         let action = Action::End(outcome);
         let op = Op {
-            id: self.id,
-            attempt: self.attempt,
+            id: self.id(),
+            attempt: self.attempt(),
             action,
             done: Some(done),
         };

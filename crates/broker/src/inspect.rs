@@ -1,12 +1,12 @@
 //! Looks at queues and jobs without changing anything.
 
-use std::{collections::HashMap, str::FromStr};
+use std::collections::{BTreeMap, HashMap};
 
-use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
+use protocol::{JobId, JobRecord, JobState, Priority, QueueName, Tenant};
+use redis::FromRedisValue;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
-use crate::{Error, Keys, Redis};
+use crate::{Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, record::record};
 
 /// How many jobs a queue has in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,12 +43,22 @@ pub struct Totals {
     pub completed: u64,
     /// Jobs that failed for good.
     pub failed: u64,
+    /// Jobs that were cancelled.
+    pub cancelled: u64,
+    /// Jobs whose time to live was over before they began; they count as failed too.
+    pub expired: u64,
     /// Attempts that failed and were followed by a pause and another.
     pub retried: u64,
     /// Attempts whose worker stopped renewing its lease.
     pub lost: u64,
     /// Attempts that were handed back by a stopping worker.
     pub handed_back: u64,
+    /// Jobs that were not taken because the queue, or the tenant's share of it, was full.
+    pub refused: u64,
+    /// Failed and cancelled jobs that were run again on request.
+    pub rerun: u64,
+    /// Jobs that were deleted on request.
+    pub deleted: u64,
     /// Late writes of attempts that were not the current ones, all refused.
     pub stale: u64,
 }
@@ -99,9 +109,14 @@ impl Inspector {
             enqueued: total("enqueued"),
             completed: total("completed"),
             failed: total("failed"),
+            cancelled: total("cancelled"),
+            expired: total("expired"),
             retried: total("retried"),
             lost: total("lost"),
             handed_back: total("handed_back"),
+            refused: total("refused"),
+            rerun: total("rerun"),
+            deleted: total("deleted"),
             stale: total("stale"),
         };
         Ok((
@@ -124,11 +139,7 @@ impl Inspector {
         state: JobState,
         limit: usize,
     ) -> Result<Vec<JobRecord>, Error> {
-        let ids = match state {
-            JobState::Waiting => self.waiting(queue, limit).await?,
-            _ => self.sorted(queue, state, limit).await?,
-        };
-        let ids: Vec<JobId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let ids = self.ids(queue, state, limit).await?;
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -143,6 +154,20 @@ impl Inspector {
             .zip(hashes)
             .filter_map(|(id, hash)| record(queue, id, &hash))
             .collect())
+    }
+
+    /// The ids of up to `limit` jobs of a state, in the same order.
+    pub async fn ids(
+        &self,
+        queue: &QueueName,
+        state: JobState,
+        limit: usize,
+    ) -> Result<Vec<JobId>, Error> {
+        let ids = match state {
+            JobState::Waiting => self.waiting(queue, limit).await?,
+            _ => self.sorted(queue, state, limit).await?,
+        };
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
     /// One job, if the queue has it.
@@ -186,58 +211,159 @@ impl Inspector {
     async fn waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<String>, Error> {
         let keys = self.keys(queue);
         let mut ids = Vec::new();
+        let parked: Vec<String> = self.range(keys.parked(), limit).await?;
         for line in [Priority::High, Priority::Normal, Priority::Low].map(Priority::line) {
-            let mut cmd = redis::cmd("LRANGE");
-            cmd.arg(keys.ring(line)).arg(0).arg(limit);
-            let tenants: Vec<String> = self.redis.query(&cmd).await?;
+            let mut tenants = self.range(keys.ring(line), limit).await?;
+            let more = parked.iter().filter(|tenant| !tenants.contains(tenant));
+            tenants.extend(more.cloned().collect::<Vec<_>>());
             for tenant in tenants {
                 if ids.len() >= limit {
                     return Ok(ids);
                 }
-                let mut cmd = redis::cmd("LRANGE");
-                cmd.arg(keys.line(line, &tenant))
-                    .arg(0)
-                    .arg(limit - ids.len() - 1);
-                ids.extend(self.redis.query::<Vec<String>>(&cmd).await?);
+                let line = keys.line(line, &tenant);
+                ids.extend(self.range(line, limit - ids.len()).await?);
+            }
+        }
+        let mut cmd = redis::cmd("SMEMBERS");
+        cmd.arg(keys.asides());
+        for kind in self.redis.query::<Vec<String>>(&cmd).await? {
+            if ids.len() < limit {
+                ids.extend(self.range(keys.aside(&kind), limit - ids.len()).await?);
             }
         }
         Ok(ids)
     }
+
+    /// The first members of a sorted set.
+    async fn range(&self, key: String, limit: usize) -> Result<Vec<String>, Error> {
+        let mut cmd = redis::cmd("ZRANGE");
+        cmd.arg(key).arg(0).arg(limit.max(1) - 1);
+        self.redis.query(&cmd).await
+    }
+
+    /// What an operator has set for a queue.
+    pub async fn settings(&self, queue: &QueueName) -> Result<QueueSettings, Error> {
+        let mut cmd = redis::cmd("HGETALL");
+        cmd.arg(self.keys(queue).settings());
+        Ok(QueueSettings::read(&self.redis.query(&cmd).await?))
+    }
+
+    /// Tenants that have waiting or active jobs, or limits of their own, by name; up to `limit` of them.
+    pub async fn tenants(
+        &self,
+        queue: &QueueName,
+        limit: usize,
+    ) -> Result<Vec<TenantStatus>, Error> {
+        let keys = self.keys(queue);
+        let mut found = BTreeMap::<Tenant, TenantStatus>::new();
+        let mut entry = |name: &str, change: &dyn Fn(&mut TenantStatus)| {
+            let Ok(tenant) = name.parse::<Tenant>() else {
+                return;
+            };
+            if found.len() < limit || found.contains_key(&tenant) {
+                change(found.entry(tenant.clone()).or_insert(TenantStatus {
+                    tenant,
+                    waiting: 0,
+                    active: 0,
+                    limits: None,
+                }));
+            }
+        };
+        for (name, stored) in self.scan::<String>(keys.overrides(), limit).await? {
+            entry(&name, &|status| {
+                status.limits = Some(TenantLimits::read(&stored));
+            });
+        }
+        // Two fields a tenant.
+        for (field, n) in self
+            .scan::<u64>(keys.tenants(), limit.saturating_mul(2))
+            .await?
+        {
+            match field.split_once(':') {
+                Some(("w", name)) => entry(name, &|status| status.waiting = n),
+                Some(("a", name)) => entry(name, &|status| status.active = n),
+                _ => {}
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Up to about `limit` fields of a hash, without holding Redis up.
+    async fn scan<T: FromRedisValue>(
+        &self,
+        key: String,
+        limit: usize,
+    ) -> Result<Vec<(String, T)>, Error> {
+        let mut fields = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut cmd = redis::cmd("HSCAN");
+            cmd.arg(&key).arg(cursor).arg("COUNT").arg(500);
+            let (next, page): (u64, Vec<(String, T)>) = self.redis.query(&cmd).await?;
+            fields.extend(page);
+            cursor = next;
+            if cursor == 0 || fields.len() >= limit {
+                return Ok(fields);
+            }
+        }
+    }
+
+    /// The workers of a queue, those that are dead for less than an hour included, by name.
+    pub async fn workers(&self, queue: &QueueName) -> Result<Vec<WorkerStatus>, Error> {
+        let keys = self.keys(queue);
+        let (names, (secs, micros)): (Vec<(String, f64)>, (u64, u64)) = self
+            .redis
+            .pipe(
+                redis::pipe()
+                    .cmd("ZRANGE")
+                    .arg(keys.workers())
+                    .arg(0)
+                    .arg(9_999)
+                    .arg("WITHSCORES")
+                    .cmd("TIME"),
+            )
+            .await?;
+        let now = (secs * 1000 + micros / 1000) as f64;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
+        for (name, _) in &names {
+            pipeline.hgetall(keys.worker(name));
+        }
+        let hashes: Vec<HashMap<String, String>> = self.redis.pipe(&pipeline).await?;
+        let mut workers: Vec<_> = names
+            .into_iter()
+            .zip(hashes)
+            .map(|((name, deadline), hash)| {
+                let text = |name: &str| hash.get(name).map_or("", String::as_str);
+                WorkerStatus {
+                    name,
+                    card: serde_json::from_str(text("about")).unwrap_or_default(),
+                    kinds: text("kinds")
+                        .split(' ')
+                        .filter_map(|kind| kind.parse().ok())
+                        .collect(),
+                    beat_at: text("beat").parse().unwrap_or(0),
+                    alive: deadline > now,
+                }
+            })
+            .collect();
+        workers.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(workers)
+    }
 }
 
-/// Reads a job's hash. A damaged field reads as absent or as its default, so that an operator still sees the job.
-fn record(queue: &QueueName, id: JobId, hash: &HashMap<String, Vec<u8>>) -> Option<JobRecord> {
-    let text = |name: &str| {
-        hash.get(name)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-    };
-    let json = |name: &str| text(name).and_then(|text| RawValue::from_string(text.to_owned()).ok());
-    Some(JobRecord {
-        id,
-        queue: queue.clone(),
-        kind: parsed(text("kind")).or_else(|| "unknown".parse().ok())?,
-        state: parsed(text("state"))?,
-        tenant: parsed(text("tenant")).unwrap_or_else(protocol::Tenant::public),
-        topic: parsed(text("topic")).or_else(|| id.to_string().parse().ok())?,
-        priority: match text("priority") {
-            Some("0") => Priority::High,
-            Some("2") => Priority::Low,
-            _ => Priority::Normal,
-        },
-        attempt: parsed(text("attempt")).unwrap_or(0),
-        handed_back: parsed(text("back")).unwrap_or(0),
-        max_attempts: parsed(text("max")).unwrap_or(1),
-        created_at: parsed(text("created")).unwrap_or(0),
-        due_at: parsed(text("due")),
-        started_at: parsed(text("started")),
-        finished_at: parsed(text("finished")),
-        worker: text("worker").map(str::to_owned),
-        payload: json("payload"),
-        result: json("result"),
-        error: text("error").and_then(|text| serde_json::from_str(text).ok()),
-    })
-}
-
-fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
-    text.and_then(|text| text.parse().ok())
+/// What a tenant has in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TenantStatus {
+    /// Who.
+    pub tenant: Tenant,
+    /// Jobs that wait or are delayed.
+    pub waiting: u64,
+    /// Jobs that are active.
+    pub active: u64,
+    /// Its own limits, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<TenantLimits>,
 }

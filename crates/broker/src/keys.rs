@@ -57,6 +57,51 @@ impl Keys {
         format!("{}wait:{line}:{tenant}", self.base)
     }
 
+    /// The tenants that may have no job now, by when to look again.
+    pub(crate) fn parked(&self) -> String {
+        format!("{}parked", self.base)
+    }
+
+    /// The kinds of which jobs are set aside.
+    pub(crate) fn asides(&self) -> String {
+        format!("{}asides", self.base)
+    }
+
+    /// The waiting jobs of a kind that are set aside for a worker that has it.
+    pub(crate) fn aside(&self, kind: &str) -> String {
+        format!("{}aside:{kind}", self.base)
+    }
+
+    /// How many jobs each tenant has waiting (`w:`) and active (`a:`).
+    pub(crate) fn tenants(&self) -> String {
+        format!("{}tenants", self.base)
+    }
+
+    /// What an operator has set for the queue.
+    pub(crate) fn settings(&self) -> String {
+        format!("{}settings", self.base)
+    }
+
+    /// What an operator has set for single tenants.
+    pub(crate) fn overrides(&self) -> String {
+        format!("{}overrides", self.base)
+    }
+
+    /// The workers, by when they count as dead.
+    pub(crate) fn workers(&self) -> String {
+        format!("{}workers", self.base)
+    }
+
+    /// What is known of a worker.
+    pub(crate) fn worker(&self, name: &str) -> String {
+        format!("{}worker:{name}", self.base)
+    }
+
+    /// The list of messages to a worker.
+    pub(crate) fn inbox(&self, worker: &str) -> String {
+        format!("{}inbox:{worker}", self.base)
+    }
+
     /// The list on which idle workers block.
     pub(crate) fn wake(&self) -> String {
         format!("{}wake", self.base)

@@ -19,6 +19,8 @@ pub struct Swept {
     /// Delayed jobs whose time came.
     pub promoted: u64,
     /// Leases that ran out.
+    pub lost: u64,
+    /// Jobs whose time to live was over before they began.
     pub expired: u64,
     /// Finished jobs that were forgotten.
     pub pruned: u64,
@@ -42,14 +44,15 @@ impl Maintenance {
         let keys = Keys::new(self.redis.prefix(), queue.clone());
         let mut swept = Swept::default();
         loop {
-            let mut call = script::invoke(&MAINTAIN, &keys, &self.args);
-            script::retention(&mut call, &self.args);
+            let mut call = script::ending(&MAINTAIN, &keys, &self.args);
             call.arg(STEP);
-            let (promoted, expired, pruned): (u64, u64, u64) = self.redis.script(&call).await?;
+            let (promoted, lost, expired, pruned): (u64, u64, u64, u64) =
+                self.redis.script(&call).await?;
             swept.promoted += promoted;
+            swept.lost += lost;
             swept.expired += expired;
             swept.pruned += pruned;
-            if promoted.max(expired).max(pruned) < STEP as u64 {
+            if promoted.max(lost).max(expired).max(pruned) < STEP as u64 {
                 return Ok(swept);
             }
         }

@@ -6,8 +6,6 @@ use apalis_core::error::{AbortError, BoxDynError, RetryAfterError};
 use protocol::{Failure, FailureCode, limits::MAX_RESULT_BYTES};
 use serde_json::value::RawValue;
 
-use crate::retry_delay;
-
 /// What a handler returns: its result as JSON, at most [`MAX_RESULT_BYTES`] bytes.
 #[derive(Debug, Clone)]
 pub struct Output(pub Box<RawValue>);
@@ -75,10 +73,16 @@ pub(crate) enum Outcome {
     Retry(Failure, Duration),
     Fail(Failure),
     HandBack,
+    /// It ended because its cancellation was asked for.
+    Cancel,
 }
 
 impl Outcome {
-    pub(crate) fn of(result: Result<Output, BoxDynError>, attempt: u32) -> Self {
+    /// What a handler's result makes of the job; `pause` is how long it rests by its own policy.
+    pub(crate) fn of(
+        result: Result<Output, BoxDynError>,
+        pause: impl FnOnce() -> Duration,
+    ) -> Self {
         match result {
             Ok(Output(value)) if value.get().len() > MAX_RESULT_BYTES => {
                 let message = format!(
@@ -88,15 +92,15 @@ impl Outcome {
                 Self::Fail(Failure::new(FailureCode::ResultTooLarge, message))
             }
             Ok(Output(value)) => Self::Complete(value),
-            Err(error) => Self::of_error(&error, attempt),
+            Err(error) => Self::of_error(&error, pause),
         }
     }
 
-    fn of_error(error: &BoxDynError, attempt: u32) -> Self {
+    fn of_error(error: &BoxDynError, pause: impl FnOnce() -> Duration) -> Self {
         if let Some(JobError { failure, retry }) = error.downcast_ref() {
             return match retry {
                 Retry::Never => Self::Fail(failure.clone()),
-                Retry::Backoff => Self::Retry(failure.clone(), retry_delay(attempt)),
+                Retry::Backoff => Self::Retry(failure.clone(), pause()),
                 Retry::After(pause) => Self::Retry(failure.clone(), *pause),
             };
         }
@@ -106,7 +110,7 @@ impl Outcome {
         } else if let Some(retry) = error.downcast_ref::<RetryAfterError>() {
             Self::Retry(failure, retry.get_duration())
         } else {
-            Self::Retry(failure, retry_delay(attempt))
+            Self::Retry(failure, pause())
         }
     }
 }
@@ -123,22 +127,27 @@ mod tests {
 
     #[test]
     fn errors_say_whether_to_try_again() {
+        let policy = || Duration::from_millis(9);
         let fatal = JobError::fatal(FailureCode::UnknownKind, "no handler");
         assert!(
-            matches!(Outcome::of(Err(fatal.into()), 1), Outcome::Fail(f) if f.code == FailureCode::UnknownKind)
+            matches!(Outcome::of(Err(fatal.into()), policy), Outcome::Fail(f) if f.code == FailureCode::UnknownKind)
         );
         let pause = Duration::from_millis(7);
         let later = JobError::retry_after("busy", pause);
-        assert!(matches!(Outcome::of(Err(later.into()), 1), Outcome::Retry(_, p) if p == pause));
         assert!(
-            matches!(Outcome::of(Err("x".into()), 1), Outcome::Retry(f, _) if f.message == "x")
+            matches!(Outcome::of(Err(later.into()), policy), Outcome::Retry(_, p) if p == pause)
+        );
+        assert!(
+            matches!(Outcome::of(Err("x".into()), policy), Outcome::Retry(f, p) if f.message == "x" && p == policy())
         );
         assert!(matches!(
-            Outcome::of(Err(AbortError::new("x").into()), 1),
+            Outcome::of(Err(AbortError::new("x").into()), policy),
             Outcome::Fail(_)
         ));
         let later = RetryAfterError::new("x", pause);
-        assert!(matches!(Outcome::of(Err(later.into()), 1), Outcome::Retry(_, p) if p == pause));
+        assert!(
+            matches!(Outcome::of(Err(later.into()), policy), Outcome::Retry(_, p) if p == pause)
+        );
     }
 
     #[test]
@@ -146,7 +155,7 @@ mod tests {
         let text = format!("\"{}\"", "x".repeat(MAX_RESULT_BYTES));
         let output = Output(RawValue::from_string(text).unwrap());
         assert!(
-            matches!(Outcome::of(Ok(output), 1), Outcome::Fail(f) if f.code == FailureCode::ResultTooLarge)
+            matches!(Outcome::of(Ok(output), Duration::default), Outcome::Fail(f) if f.code == FailureCode::ResultTooLarge)
         );
     }
 }

@@ -5,14 +5,18 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{Job, JobId, QueueName};
+use protocol::{Durability, IdempotencyKey, Job, JobId, QueueName, Topic};
 use rand::RngExt as _;
+use redis::ScriptInvocation;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
     Backoff, Error, Keys, QueueArgs, Receipt, Redis, SubmitError,
+    durable::Durable,
+    extra::Extra,
     script::{self, ENQUEUE},
 };
 
@@ -28,6 +32,10 @@ pub struct ProducerConfig {
     pub max_batch: usize,
     /// How many bytes of payload and announcement begin no further job in a batch.
     pub max_batch_bytes: usize,
+    /// What is made sure of before a job is confirmed.
+    pub durability: Durability,
+    /// How many replicas must have it, for [`Durability::Replicated`].
+    pub replicas: u32,
     /// When this is cancelled, what is not stored is not waited for any more.
     pub hard: CancellationToken,
 }
@@ -39,6 +47,8 @@ impl Default for ProducerConfig {
             capacity: 1024,
             max_batch: 128,
             max_batch_bytes: 1024 * 1024,
+            durability: Durability::Written,
+            replicas: 1,
             hard: CancellationToken::new(),
         }
     }
@@ -97,8 +107,10 @@ impl Producer {
     ) -> Self {
         let (submissions, receiver) = mpsc::channel(config.capacity);
         let keys = Keys::new(redis.prefix(), queue.clone());
+        let durable = Durable::new(redis.clone(), config.durability, config.replicas);
         let batcher = Batcher {
             redis,
+            durable,
             keys,
             args,
             config,
@@ -146,6 +158,7 @@ impl Producer {
 
 struct Batcher {
     redis: Redis,
+    durable: Durable,
     keys: Keys,
     args: QueueArgs,
     config: ProducerConfig,
@@ -198,7 +211,7 @@ impl Batcher {
                         info!(queue = %self.keys.queue(), "jobs are stored again");
                     }
                     for (submission, receipt) in batch.drain(..).zip(receipts) {
-                        (submission.done)(Ok(receipt));
+                        (submission.done)(receipt);
                     }
                     return;
                 }
@@ -222,7 +235,10 @@ impl Batcher {
         }
     }
 
-    async fn enqueue(&mut self, batch: &[Submission]) -> Result<Vec<Receipt>, Error> {
+    async fn enqueue(
+        &mut self,
+        batch: &[Submission],
+    ) -> Result<Vec<Result<Receipt, SubmitError>>, Error> {
         if !self.registered {
             let mut cmd = redis::cmd("SADD");
             cmd.arg(Keys::queues(self.redis.prefix()))
@@ -231,41 +247,65 @@ impl Batcher {
             self.registered = true;
         }
         let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
-        call.arg(batch.len());
-        for Submission {
-            id, job, metadata, ..
-        } in batch
-        {
-            let options = &job.options;
-            call.arg(id.to_string())
-                .arg(job.kind.as_str())
-                .arg(options.tenant.as_str());
-            match &options.topic {
-                Some(topic) => call.arg(topic.as_str()),
-                None => call.arg(id.to_string()),
-            };
-            call.arg(options.priority.line())
-                .arg(options.delay_ms)
-                .arg(options.max_attempts)
-                .arg(options.events.as_str())
-                .arg(job.payload.get())
-                .arg(options.announce.as_ref().map_or("", |value| value.get()));
-            if metadata.is_empty() {
-                call.arg("");
-            } else {
-                call.arg(serde_json::to_string(metadata).expect("a map of strings is always JSON"));
-            }
+        call.arg(self.args.keep_key_secs.saturating_mul(1000))
+            .arg(self.args.max_waiting)
+            .arg(self.args.max_waiting_bytes)
+            .arg(batch.len());
+        for submission in batch {
+            submission.write(&mut call);
         }
-        let rows: Vec<(bool, String, u64)> = self.redis.script(&call).await?;
-        let receipt =
-            |(Submission { id, .. }, (duplicate, epoch, offset)): (&Submission, _)| Receipt {
-                id: *id,
-                duplicate,
-                epoch,
-                offset,
-            };
-        Ok(batch.iter().zip(rows).map(receipt).collect())
+        let durability = self.durable.durability();
+        let rows: Vec<Row> = self.durable.script(&call).await?;
+        rows.into_iter()
+            .map(|row| receipt(row, durability))
+            .collect()
     }
+}
+
+impl Submission {
+    fn write(&self, call: &mut ScriptInvocation<'_>) {
+        let (id, job, options) = (self.id.to_string(), &self.job, &self.job.options);
+        call.arg(&id)
+            .arg(job.kind.as_str())
+            .arg(options.tenant.as_str())
+            .arg(options.topic.as_ref().map_or(&*id, Topic::as_str))
+            .arg(options.priority.line())
+            .arg(options.events.as_str())
+            .arg(options.delay_ms)
+            .arg(options.run_at.unwrap_or(0))
+            .arg(options.ttl_ms.unwrap_or(0))
+            .arg(options.max_attempts)
+            .arg(options.key.as_ref().map_or("", IdempotencyKey::as_str))
+            .arg(job.payload.get())
+            .arg(options.announce.as_ref().map_or("", |value| value.get()))
+            .arg(Extra::of(options, &self.metadata).stored());
+    }
+}
+
+/// What became of a job, its id, the epoch and offset of its log, and of one that was there its state, result and
+/// error.
+type Row = (u8, String, String, u64, String, String, String);
+
+fn receipt(row: Row, durability: Durability) -> Result<Result<Receipt, SubmitError>, Error> {
+    let (status, id, epoch, offset, state, result, error) = row;
+    Ok(match status {
+        0 | 1 => Ok(Receipt {
+            id: id
+                .parse()
+                .map_err(|error| Error::Stored(format!("a job's id: {error}")))?,
+            duplicate: status == 1,
+            durability,
+            state: state.parse().ok(),
+            result: RawValue::from_string(result).ok(),
+            error: serde_json::from_str(&error).ok(),
+            epoch,
+            offset,
+        }),
+        2 => Err(SubmitError::Conflict),
+        _ => Err(SubmitError::QueueFull {
+            retry_after: Duration::from_millis(offset),
+        }),
+    })
 }
 
 fn refuse(batch: &mut Vec<Submission>, why: &SubmitError) {

@@ -1,16 +1,25 @@
 //! What a submitter learns of a job that it handed in.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use protocol::{ErrorCode, JobId};
+use protocol::{Durability, ErrorCode, Failure, JobId, JobState};
+use serde_json::value::RawValue;
 
 /// The proof that a job is stored, given only after it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Receipt {
-    /// The job.
+    /// The job. Not the one that was handed in, if another has the same idempotency key.
     pub id: JobId,
     /// Whether it was there already.
     pub duplicate: bool,
+    /// What was made sure of before this was given.
+    pub durability: Durability,
+    /// The state of a job that was there already; absent for a new one, and for one that is forgotten by now.
+    pub state: Option<JobState>,
+    /// The result of one that had completed already.
+    pub result: Option<Box<RawValue>>,
+    /// What went wrong last in one that was there already.
+    pub error: Option<Failure>,
     /// The epoch of its channel's log.
     pub epoch: String,
     /// The log's newest offset once the job was stored: what comes later has a higher one.
@@ -27,6 +36,15 @@ pub enum SubmitError {
     /// Redis did not confirm in time. The job may be stored all the same: hand it in again under the same id.
     #[error("the job could not be stored in time")]
     Unconfirmed,
+    /// The tenant used the idempotency key for another payload.
+    #[error("the idempotency key belongs to a job with another payload")]
+    Conflict,
+    /// As many jobs wait as may; the job is not stored.
+    #[error("the queue is full: try again in {} ms", .retry_after.as_millis())]
+    QueueFull {
+        /// After how long another try makes sense.
+        retry_after: Duration,
+    },
     /// Redis' memory is full; the job is not stored.
     #[error("the queue's memory is full")]
     Full,
@@ -43,6 +61,8 @@ impl SubmitError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Invalid(error) => error.code(),
+            Self::Conflict => ErrorCode::Conflict,
+            Self::QueueFull { .. } => ErrorCode::QueueFull,
             _ => ErrorCode::Unavailable,
         }
     }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Error, Keys, QueueArgs, Redis,
+    extra::Extra,
     handle::{Action, Op},
     outcome::Outcome,
     script::{self, WORK},
@@ -18,6 +19,8 @@ pub(crate) struct Round<'a> {
     pub(crate) number: u64,
     pub(crate) lease_ms: u64,
     pub(crate) want: usize,
+    /// The kinds that it has handlers for, with a space between two; none means all.
+    pub(crate) kinds: &'a str,
     pub(crate) ops: &'a [Op],
 }
 
@@ -36,13 +39,28 @@ pub(crate) struct Claim {
     pub(crate) id: JobId,
     pub(crate) attempt: u32,
     pub(crate) max_attempts: u32,
+    /// How many attempts before this one do not count.
+    pub(crate) handed_back: u32,
+    /// Whether its cancellation was asked for already.
+    pub(crate) cancelled: bool,
     pub(crate) metadata: HashMap<String, String>,
     /// The job, or why it can't be run.
     pub(crate) job: Result<Job, Failure>,
 }
 
 type Bytes = Vec<u8>;
-type Row = (Bytes, u32, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes);
+type Row = (
+    Bytes,
+    u32,
+    Bytes,
+    Bytes,
+    Bytes,
+    u32,
+    u32,
+    bool,
+    Bytes,
+    Bytes,
+);
 
 impl Round<'_> {
     pub(crate) async fn run(
@@ -51,12 +69,12 @@ impl Round<'_> {
         keys: &Keys,
         args: &QueueArgs,
     ) -> Result<Reply, Error> {
-        let mut call = script::invoke(&WORK, keys, args);
-        script::retention(&mut call, args);
+        let mut call = script::ending(&WORK, keys, args);
         call.arg(self.worker)
             .arg(self.number)
             .arg(self.lease_ms)
             .arg(self.want)
+            .arg(self.kinds)
             .arg(self.ops.len());
         for op in self.ops {
             let (name, a, b) = arguments(&op.action);
@@ -94,36 +112,39 @@ fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
         ),
         Action::End(Outcome::Fail(failure)) => ("fail", json(failure).into(), "".into()),
         Action::End(Outcome::HandBack) => ("back", "".into(), "".into()),
+        Action::End(Outcome::Cancel) => ("cancel", "".into(), "".into()),
     }
 }
 
 /// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
 fn decode(queue: &QueueName, row: Row) -> Option<Claim> {
-    let (id, attempt, kind, tenant, topic, max, payload, metadata) = row;
+    let (id, attempt, kind, tenant, topic, max_attempts, handed_back, cancelled, payload, extra) =
+        row;
     let Some(id) = text(&id).ok().and_then(|text| text.parse().ok()) else {
         // Without an id nothing can be written about it; its lease runs out until its attempts do.
         tracing::error!(%queue, id = ?String::from_utf8_lossy(&id), "a job with a damaged id was claimed");
         return None;
     };
-    let max_attempts = text(&max)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1);
+    let extra = Extra::read(&extra);
     let job = decode_job(&kind, &tenant, &topic, payload)
         .map_err(|why| Failure::new(FailureCode::Undecodable, why))
         .map(|job| Job {
             options: JobOptions {
                 max_attempts,
+                timeout_ms: extra.timeout_ms,
+                retry: extra.retry,
+                trace: extra.trace,
                 ..job.options
             },
             ..job
         });
-    let metadata = serde_json::from_slice(&metadata).unwrap_or_default();
     Some(Claim {
         id,
         attempt,
         max_attempts,
-        metadata,
+        handed_back,
+        cancelled,
+        metadata: extra.metadata,
         job,
     })
 }
@@ -165,7 +186,9 @@ mod tests {
             field(kind),
             field("public"),
             field("lobby"),
-            field("5"),
+            5,
+            0,
+            false,
             payload.to_vec(),
             Vec::new(),
         )

@@ -7,13 +7,20 @@ use redis::{Script, ScriptInvocation};
 
 use crate::{Keys, QueueArgs};
 
+/// A script that writes: what all of them share, and what is its own.
+///
+/// Redis 7 wants to know what a script may do. `allow-oom` lets running jobs finish, and an operator make room, when
+/// memory is full.
 fn writing(flags: &str, body: &str) -> Script {
     let body = body.replace("--@transitions", include_str!("lua/transitions.lua"));
-    // Redis 7 wants to know what a script may do. `allow-oom` lets running jobs finish when memory is full.
-    Script::new(&format!(
-        "#!lua flags={flags}\n{}\n{body}",
-        include_str!("lua/prelude.lua")
-    ))
+    let shared = [
+        include_str!("lua/prelude.lua"),
+        include_str!("lua/log.lua"),
+        include_str!("lua/lines.lua"),
+        include_str!("lua/finish.lua"),
+    ]
+    .concat();
+    Script::new(&format!("#!lua flags={flags}\n{shared}\n{body}"))
 }
 
 pub(crate) static ENQUEUE: LazyLock<Script> =
@@ -24,10 +31,16 @@ pub(crate) static MAINTAIN: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", include_str!("lua/maintain.lua")));
 pub(crate) static RETRY: LazyLock<Script> =
     LazyLock::new(|| writing("", include_str!("lua/retry.lua")));
-pub(crate) static RENEW: LazyLock<Script> = LazyLock::new(|| {
+pub(crate) static CANCEL: LazyLock<Script> =
+    LazyLock::new(|| writing("allow-oom", include_str!("lua/cancel.lua")));
+pub(crate) static DELETE: LazyLock<Script> =
+    LazyLock::new(|| writing("allow-oom", include_str!("lua/delete.lua")));
+pub(crate) static SETTINGS: LazyLock<Script> =
+    LazyLock::new(|| writing("allow-oom", include_str!("lua/settings.lua")));
+pub(crate) static BEAT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "#!lua flags=allow-oom\n{}",
-        include_str!("lua/renew.lua")
+        include_str!("lua/beat.lua")
     ))
 });
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
@@ -53,12 +66,19 @@ pub(crate) fn invoke<'a>(
     invocation
 }
 
-/// Adds the arguments of scripts that end jobs: how long and how many are kept.
-pub(crate) fn retention(invocation: &mut ScriptInvocation<'_>, args: &QueueArgs) {
+/// The same with the arguments of scripts that end jobs: how long and how many are kept, and how many bytes of them.
+pub(crate) fn ending<'a>(
+    script: &'a Script,
+    keys: &Keys,
+    args: &QueueArgs,
+) -> ScriptInvocation<'a> {
+    let mut invocation = invoke(script, keys, args);
     invocation
         .arg(args.keep_completed_secs.saturating_mul(1000))
         .arg(args.keep_failed_secs.saturating_mul(1000))
-        .arg(args.keep_jobs);
+        .arg(args.keep_jobs)
+        .arg(args.keep_bytes);
+    invocation
 }
 
 /// The name of a new log, should the script begin one: eight random letters.

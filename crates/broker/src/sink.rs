@@ -7,7 +7,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use apalis_core::task::Task;
@@ -99,12 +98,8 @@ fn with_context(task: Task<Job>) -> Job {
         job.options.max_attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
     }
     if let Some(run_at) = context.run_at() {
-        // Apalis counts whole seconds; `delay_ms` is the precise way.
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let wait = std::time::Duration::from_secs(run_at).saturating_sub(now);
-        job.options.delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        // Apalis counts whole seconds; the job's own options are the precise way.
+        job.options.run_at = Some(run_at.saturating_mul(1000));
     }
     job
 }

@@ -22,21 +22,24 @@ pub enum ErrorCode {
     InvalidJob,
     /// No such job.
     NotFound,
-    /// The job is not in a state in which this can be done.
+    /// The job is not in a state in which this can be done, or the idempotency key belongs to another payload.
     Conflict,
+    /// The queue, or the tenant's share of it, holds as many waiting jobs as it may.
+    QueueFull,
     /// The job could not be stored now: Redis can't be reached, is full, or the server is stopping.
     Unavailable,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::EmptyMessage,
         Self::TooLarge,
         Self::InvalidName,
         Self::InvalidJob,
         Self::NotFound,
         Self::Conflict,
+        Self::QueueFull,
         Self::Unavailable,
     ];
 
@@ -49,13 +52,14 @@ impl ErrorCode {
             Self::InvalidJob => "invalid_job",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::QueueFull => "queue_full",
             Self::Unavailable => "unavailable",
         }
     }
 
     /// Whether the same request may succeed later, unchanged.
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::Unavailable)
+        matches!(self, Self::QueueFull | Self::Unavailable)
     }
 }
 

@@ -72,6 +72,9 @@ pub struct Event<'a> {
     /// What went wrong, in `retrying` and `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// In `started`: the offset after which this attempt's output comes. What an earlier attempt put out is void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
 }
 
 /// An event with its place in the channel's log, as published on Redis.

@@ -46,12 +46,16 @@ pub enum FailureCode {
     Panic,
     /// The job's stored fields or its payload can't be decoded.
     Undecodable,
-    /// No handler is registered for the job's kind.
+    /// No live worker has a handler for the job's kind.
     UnknownKind,
     /// The result is longer than [`crate::limits::MAX_RESULT_BYTES`].
     ResultTooLarge,
     /// The worker stopped renewing its lease: it died, hung or lost Redis.
     LeaseLost,
+    /// The attempt took longer than it may.
+    Timeout,
+    /// The job's time to live was over before an attempt began.
+    Expired,
 }
 
 impl FailureCode {
@@ -64,6 +68,8 @@ impl FailureCode {
             Self::UnknownKind => "unknown_kind",
             Self::ResultTooLarge => "result_too_large",
             Self::LeaseLost => "lease_lost",
+            Self::Timeout => "timeout",
+            Self::Expired => "expired",
         }
     }
 }

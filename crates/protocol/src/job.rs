@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    ErrorCode, Kind, Tenant, Topic,
-    limits::{DEFAULT_ATTEMPTS, MAX_ATTEMPTS, MAX_DELAY_MS, MAX_PAYLOAD_BYTES},
+    ErrorCode, IdempotencyKey, Kind, RetryPolicy, Tenant, Topic, TraceContext,
+    limits::{
+        DEFAULT_ATTEMPTS, MAX_ATTEMPTS, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_TIMEOUT_MS, MAX_TTL_MS,
+    },
 };
 
 /// A unit of work: what kind it is, what it works on, and how it wants to be treated.
@@ -32,12 +34,30 @@ pub struct JobOptions {
     pub priority: Priority,
     /// How long it must wait before it may run, in milliseconds.
     pub delay_ms: u64,
+    /// Not before when it may run, in milliseconds since the Unix epoch by Redis' clock; instead of a delay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<u64>,
+    /// How long it may wait for its first attempt, in milliseconds from when it may run; then it fails as expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+    /// How long one attempt may take, in milliseconds; the worker's limit if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
     /// How often it may be tried, crashes included.
     pub max_attempts: u32,
+    /// How long it rests between attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// What makes handing it in again safe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
     /// Which of its events are published.
     pub events: EventLevel,
     /// What is said on its channel together with its acceptance, as the data of the `queued` event.
     pub announce: Option<Box<RawValue>>,
+    /// Which trace it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 impl Default for JobOptions {
@@ -47,9 +67,15 @@ impl Default for JobOptions {
             topic: None,
             priority: Priority::Normal,
             delay_ms: 0,
+            run_at: None,
+            ttl_ms: None,
+            timeout_ms: None,
             max_attempts: DEFAULT_ATTEMPTS,
+            retry: None,
+            key: None,
             events: EventLevel::All,
             announce: None,
+            trace: None,
         }
     }
 }
@@ -70,6 +96,23 @@ pub enum InvalidJob {
     /// The delay is over [`MAX_DELAY_MS`].
     #[error("delay_ms is {0}, it can be at most {MAX_DELAY_MS}")]
     Delay(u64),
+    /// Both a delay and a time to run at.
+    #[error("delay_ms and run_at exclude each other")]
+    DelayAndRunAt,
+    /// No time to live, or more than [`MAX_TTL_MS`].
+    #[error("ttl_ms is {0}, it must be from 1 to {MAX_TTL_MS}")]
+    Ttl(u64),
+    /// No time for an attempt, or more than [`MAX_TIMEOUT_MS`].
+    #[error("timeout_ms is {0}, it must be from 1 to {MAX_TIMEOUT_MS}")]
+    Timeout(u64),
+    /// A pause between attempts is out of its range.
+    #[error(
+        "retry: pauses can be at most {MAX_DELAY_MS} ms, initial_ms at most max_ms, and jitter from 0 to 1"
+    )]
+    Retry,
+    /// The trace context does not have the form that the W3C wants.
+    #[error("trace: not a W3C trace context")]
+    Trace,
 }
 
 impl InvalidJob {
@@ -77,7 +120,7 @@ impl InvalidJob {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::PayloadTooLarge(_) | Self::AnnounceTooLarge(_) => ErrorCode::TooLarge,
-            Self::Attempts(_) | Self::Delay(_) => ErrorCode::InvalidJob,
+            _ => ErrorCode::InvalidJob,
         }
     }
 }
@@ -102,6 +145,28 @@ impl Job {
         }
         if options.delay_ms > MAX_DELAY_MS {
             return Err(InvalidJob::Delay(options.delay_ms));
+        }
+        if options.run_at.is_some() && options.delay_ms > 0 {
+            return Err(InvalidJob::DelayAndRunAt);
+        }
+        if let Some(ttl) = options.ttl_ms.filter(|ttl| !(1..=MAX_TTL_MS).contains(ttl)) {
+            return Err(InvalidJob::Ttl(ttl));
+        }
+        if let Some(timeout) = options
+            .timeout_ms
+            .filter(|timeout| !(1..=MAX_TIMEOUT_MS).contains(timeout))
+        {
+            return Err(InvalidJob::Timeout(timeout));
+        }
+        if options.retry.is_some_and(|policy| !policy.is_valid()) {
+            return Err(InvalidJob::Retry);
+        }
+        if options
+            .trace
+            .as_ref()
+            .is_some_and(|trace| !trace.is_valid())
+        {
+            return Err(InvalidJob::Trace);
         }
         Ok(())
     }
@@ -157,7 +222,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::{InvalidJob, Job, JobOptions};
-    use crate::{Kind, limits};
+    use crate::{Kind, RetryPolicy, TraceContext, limits};
 
     fn job(payload: &str, options: JobOptions) -> Job {
         Job {
@@ -186,6 +251,43 @@ mod tests {
             ..JobOptions::default()
         };
         assert_eq!(job("1", late).validate(), Err(InvalidJob::Delay(u64::MAX)));
+        let refused = |options| job("1", options).validate().unwrap_err();
+        let default = JobOptions::default;
+        assert_eq!(
+            refused(JobOptions {
+                delay_ms: 1,
+                run_at: Some(1),
+                ..default()
+            }),
+            InvalidJob::DelayAndRunAt
+        );
+        assert_eq!(
+            refused(JobOptions {
+                ttl_ms: Some(0),
+                ..default()
+            }),
+            InvalidJob::Ttl(0)
+        );
+        assert_eq!(
+            refused(JobOptions {
+                timeout_ms: Some(u64::MAX),
+                ..default()
+            }),
+            InvalidJob::Timeout(u64::MAX)
+        );
+        let retry = Some(RetryPolicy::Fixed { delay_ms: u64::MAX });
+        assert_eq!(
+            refused(JobOptions { retry, ..default() }),
+            InvalidJob::Retry
+        );
+        let trace = Some(TraceContext {
+            traceparent: "x".to_owned(),
+            tracestate: None,
+        });
+        assert_eq!(
+            refused(JobOptions { trace, ..default() }),
+            InvalidJob::Trace
+        );
     }
 
     #[test]

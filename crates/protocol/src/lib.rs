@@ -7,22 +7,30 @@
 
 mod chat;
 mod code;
+mod durability;
 mod event;
 mod failure;
 mod id;
 mod job;
+mod key;
 pub mod limits;
 mod name;
 pub mod plain;
 mod record;
+mod retry;
 mod state;
+mod trace;
 
 pub use chat::{CHAT_KIND, CHAT_QUEUE, ChatPayload, ChatResult, LOBBY_TOPIC};
 pub use code::ErrorCode;
+pub use durability::{Durability, UnknownDurability};
 pub use event::{Event, EventType, Published};
 pub use failure::{Failure, FailureCode};
 pub use id::{JobId, JobIdError};
 pub use job::{EventLevel, InvalidJob, Job, JobOptions, Priority};
+pub use key::{IdempotencyKey, KeyError};
 pub use name::{Channel, Kind, NameError, QueueName, Tenant, Topic};
 pub use record::JobRecord;
+pub use retry::RetryPolicy;
 pub use state::{JobState, UnknownState};
+pub use trace::TraceContext;

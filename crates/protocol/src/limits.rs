@@ -16,5 +16,13 @@ pub const MAX_ATTEMPTS: u32 = 100;
 pub const DEFAULT_ATTEMPTS: u32 = 5;
 /// The longest delay that a job may ask for, in milliseconds: one year.
 pub const MAX_DELAY_MS: u64 = 366 * 24 * 3600 * 1000;
+/// The longest time to live that a job may ask for, in milliseconds: one year.
+pub const MAX_TTL_MS: u64 = MAX_DELAY_MS;
+/// The longest time that one attempt may ask for, in milliseconds: one week.
+pub const MAX_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// The longest idempotency key.
+pub const MAX_KEY_BYTES: usize = 128;
+/// The longest `tracestate`: what the standard says must be carried.
+pub const MAX_TRACE_STATE_BYTES: usize = 512;
 /// The longest text frame of the plain protocol, unless a server sets less.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 64 * 1024;

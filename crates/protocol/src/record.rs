@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Failure, JobId, JobState, Kind, Priority, QueueName, Tenant, Topic};
+use crate::{
+    Failure, IdempotencyKey, JobId, JobState, Kind, Priority, QueueName, RetryPolicy, Tenant,
+    Topic, TraceContext,
+};
 
 /// Everything that is known of one job. Times are by Redis' clock, in milliseconds since the Unix epoch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +43,27 @@ pub struct JobRecord {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<u64>,
+    /// When it fails as expired unless an attempt has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// How long one attempt may take, in milliseconds, if the job says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// How long it rests between attempts, if the job says so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// What makes handing it in again safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
+    /// When its cancellation was asked for while it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_at: Option<u64>,
+    /// The offset in its channel's log after which its latest attempt's output comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_from: Option<u64>,
+    /// Which trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// The worker that holds it, or held it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,

@@ -28,6 +28,7 @@ use crate::QueueStats;
 pub struct Metrics {
     redis_up: Gauge,
     promoted: Counter,
+    lost: Counter,
     expired: Counter,
     pruned: Counter,
     failures: Counter,
@@ -41,6 +42,7 @@ impl Metrics {
         let Self {
             redis_up,
             promoted,
+            lost,
             expired,
             pruned,
             failures,
@@ -60,8 +62,13 @@ impl Metrics {
             promoted,
         );
         counter(
-            "expired",
+            "lost",
             "Leases that this manager found to have run out",
+            lost,
+        );
+        counter(
+            "expired",
+            "Jobs that this manager failed because their time to live was over before they began",
             expired,
         );
         counter(
@@ -97,6 +104,7 @@ impl Metrics {
     /// Adds what was done in a queue.
     pub(crate) fn swept(&self, swept: Swept) {
         self.promoted.inc_by(swept.promoted);
+        self.lost.inc_by(swept.lost);
         self.expired.inc_by(swept.expired);
         self.pruned.inc_by(swept.pruned);
     }
@@ -114,7 +122,7 @@ struct Queues(Arc<Mutex<Vec<QueueStats>>>);
 /// A counter's name, what it counts, and where it is found.
 type Total = (&'static str, &'static str, fn(&Totals) -> u64);
 
-const TOTALS: [Total; 7] = [
+const TOTALS: [Total; 12] = [
     (
         "queue_jobs_enqueued",
         "Jobs that were accepted.",
@@ -127,6 +135,31 @@ const TOTALS: [Total; 7] = [
         "queue_jobs_failed",
         "Jobs that failed for good.",
         |totals| totals.failed,
+    ),
+    (
+        "queue_jobs_cancelled",
+        "Jobs that were cancelled.",
+        |totals| totals.cancelled,
+    ),
+    (
+        "queue_jobs_expired",
+        "Jobs whose time to live was over before they began.",
+        |totals| totals.expired,
+    ),
+    (
+        "queue_jobs_refused",
+        "Jobs that were not taken because the queue or the tenant's share was full.",
+        |totals| totals.refused,
+    ),
+    (
+        "queue_jobs_rerun",
+        "Failed and cancelled jobs that were run again on request.",
+        |totals| totals.rerun,
+    ),
+    (
+        "queue_jobs_deleted",
+        "Jobs that were deleted on request.",
+        |totals| totals.deleted,
     ),
     (
         "queue_attempts_retried",
@@ -205,6 +238,7 @@ mod tests {
         metrics.up();
         metrics.swept(Swept {
             promoted: 3,
+            lost: 4,
             expired: 2,
             pruned: 1,
         });

@@ -104,6 +104,7 @@ impl Upkeep {
             report(queue, swept);
             self.metrics.swept(swept);
             all.promoted += swept.promoted;
+            all.lost += swept.lost;
             all.expired += swept.expired;
             all.pruned += swept.pruned;
         }
@@ -158,13 +159,14 @@ fn tolerate(
 fn report(queue: &QueueName, swept: Swept) {
     let Swept {
         promoted,
+        lost,
         expired,
         pruned,
     } = swept;
-    if expired > 0 {
-        warn!(%queue, expired, "leases ran out: their workers are dead, hung or cut off");
+    if lost > 0 {
+        warn!(%queue, lost, "leases ran out: their workers are dead, hung or cut off");
     }
-    if promoted > 0 || pruned > 0 {
-        debug!(%queue, promoted, pruned, "maintained");
+    if promoted > 0 || expired > 0 || pruned > 0 {
+        debug!(%queue, promoted, expired, pruned, "maintained");
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use apalis::{
     prelude::{Monitor, WorkerBuilder},
 };
 use apalis_core::worker::ext::parallelize::ParallelizeExt as _;
-use broker::{ConsumerConfig, Producer, ProducerConfig, Redis, RedisBackend};
+use broker::{ConsumerConfig, Producer, ProducerConfig, Pulse, Redis, RedisBackend, WorkerCard};
 use service::{Readiness, health, lifecycle::Handle, listen};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -72,15 +73,18 @@ impl App {
         let (ready, mut is_ready) = watch::channel(false);
         let check = readiness.check("claims");
         let soft = lifecycle.soft();
+        let pulse = Pulse::default();
         lifecycle.spawn("readiness", {
-            let (readiness, soft) = (readiness.clone(), soft.clone());
+            let (readiness, soft, pulse) = (readiness.clone(), soft.clone(), pulse.clone());
             async move {
                 loop {
+                    // Ready is who Redis answers and whose claim loop turns.
+                    check.set(*is_ready.borrow_and_update() && pulse.beats());
                     tokio::select! {
                         changed = is_ready.changed() => if changed.is_err() { return },
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
                         () = soft.cancelled() => break,
                     }
-                    check.set(*is_ready.borrow_and_update());
                 }
                 readiness.drain();
             }
@@ -89,7 +93,7 @@ impl App {
         let over = CancellationToken::new();
         self.spawn_monitor(
             lifecycle,
-            ready,
+            (ready, pulse),
             MetricsLayer::new(&mut metrics),
             over.clone(),
         );
@@ -98,10 +102,25 @@ impl App {
         Ok(())
     }
 
+    /// What the registry of workers says of this one.
+    fn card(&self) -> WorkerCard {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        WorkerCard {
+            host: WorkerArgs::host().unwrap_or_default(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            concurrency: self.args.concurrency,
+            active: 0,
+            started_at: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
     fn spawn_monitor(
         &self,
         lifecycle: &Handle,
-        ready: watch::Sender<bool>,
+        (ready, pulse): (watch::Sender<bool>, Pulse),
         metrics: MetricsLayer,
         over: CancellationToken,
     ) {
@@ -118,13 +137,17 @@ impl App {
         );
         let backend =
             RedisBackend::new(self.redis.clone(), keep, producer).consuming(ConsumerConfig {
-                worker: self.name.clone(),
                 capacity: (self.args.concurrency + self.args.prefetch) as usize,
                 lease: self.args.lease(),
                 soft: lifecycle.soft(),
-                hard: lifecycle.hard(),
+                attempt_timeout: self.args.attempt_timeout(),
+                cancel_grace: Duration::from_millis(self.args.cancel_grace_ms),
+                kinds: self.registry.kinds().into_iter().cloned().collect(),
+                card: self.card(),
                 tracker: lifecycle.tracker().clone(),
                 ready,
+                pulse,
+                ..ConsumerConfig::new(&self.name, lifecycle.hard())
             });
         let (name, registry) = (self.name.clone(), self.registry.clone());
         let concurrency = self.args.concurrency as usize;

@@ -31,6 +31,13 @@ pub struct WorkerArgs {
     /// again after this
     #[arg(long, env = "LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(500..=3_600_000))]
     pub lease_ms: u64,
+    /// How long an attempt may take whose job does not say so itself, in milliseconds; 0 for ever
+    #[arg(long, env = "ATTEMPT_TIMEOUT_MS", default_value_t = 3_600_000)]
+    pub attempt_timeout_ms: u64,
+    /// How long an attempt that was cancelled, or is over its time, may take to end before it is abandoned, in
+    /// milliseconds
+    #[arg(long, env = "CANCEL_GRACE_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub cancel_grace_ms: u64,
     /// How long the built-in `chat` handler works on a message, in milliseconds: stands for slow work
     #[arg(long, env = "CHAT_WORK_MS", default_value_t = 0)]
     pub chat_work_ms: u64,
@@ -82,19 +89,26 @@ impl WorkerArgs {
         Duration::from_millis(self.lease_ms)
     }
 
+    /// How long an attempt may take by default, if there is a limit.
+    pub fn attempt_timeout(&self) -> Option<Duration> {
+        (self.attempt_timeout_ms > 0).then(|| Duration::from_millis(self.attempt_timeout_ms))
+    }
+
+    /// The name of this host, as far as names may hold it.
+    pub fn host() -> Option<String> {
+        let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
+        Some(name.replace(
+            |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.',
+            "-",
+        ))
+    }
+
     /// The worker's name with a suffix of its own, so that two workers of one name never share a lease.
     pub fn unique_name(&self) -> String {
-        let host = || {
-            let name = nix::unistd::gethostname().ok()?.into_string().ok()?;
-            Some(name.replace(
-                |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.',
-                "-",
-            ))
-        };
         let name = self
             .name
             .clone()
-            .or_else(host)
+            .or_else(Self::host)
             .unwrap_or_else(|| "worker".to_owned());
         format!("{name}-{:08x}", rand::random::<u32>())
     }

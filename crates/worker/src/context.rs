@@ -1,6 +1,8 @@
 //! What a handler knows of its job, and how it speaks while it runs.
 
-use broker::{EmitError, JobHandle};
+use std::time::Duration;
+
+use broker::{EmitError, JobHandle, StopReason};
 use protocol::{EventType, JobId, Kind, Tenant};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -24,7 +26,7 @@ impl JobContext {
     }
 
     /// The job's id.
-    pub const fn id(&self) -> JobId {
+    pub fn id(&self) -> JobId {
         self.handle.id()
     }
 
@@ -39,18 +41,34 @@ impl JobContext {
     }
 
     /// The number of this attempt. It grows with every attempt, those that were handed back included.
-    pub const fn attempt(&self) -> u32 {
+    pub fn attempt(&self) -> u32 {
         self.handle.attempt()
     }
 
     /// How often the job may be tried.
-    pub const fn max_attempts(&self) -> u32 {
+    pub fn max_attempts(&self) -> u32 {
         self.handle.max_attempts()
     }
 
-    /// Cancelled when the attempt should end: its result would not count any more, or the worker must stop now.
-    pub const fn cancelled(&self) -> &CancellationToken {
+    /// How many attempts are spent, this one included: those that a stopping worker handed back are not.
+    pub fn spent(&self) -> u32 {
+        self.handle.spent()
+    }
+
+    /// How long this attempt may take, if there is a limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.handle.timeout()
+    }
+
+    /// Cancelled when the attempt should end; [`Self::stopped`] says why. After a grace it is abandoned.
+    pub fn cancelled(&self) -> &CancellationToken {
         self.handle.cancelled()
+    }
+
+    /// Why the attempt should end, if it should: it was cancelled or took too long, its lease is lost, or the worker
+    /// must stop now.
+    pub fn stopped(&self) -> Option<StopReason> {
+        self.handle.stopped()
     }
 
     /// Publishes how far the job is, as any JSON value.

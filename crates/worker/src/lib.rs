@@ -13,7 +13,7 @@ mod registry;
 
 pub use app::App;
 pub use args::WorkerArgs;
-pub use broker::JobError;
+pub use broker::{EmitError, JobError, StopReason};
 pub use chat::chat;
 pub use context::JobContext;
 pub use handler::Handler;

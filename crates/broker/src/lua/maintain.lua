@@ -1,29 +1,25 @@
 -- One bounded step of maintenance. Claims promote and sweep too, so nothing stops without a manager; a manager
 -- does it when all workers are busy, and forgets what is past its time.
-local keep_completed_ms, keep_failed_ms, keep_most = number(), number(), number()
 --@transitions
 local most = number()
-local promoted, swept = promote(most), sweep(most)
+local promoted, swept, late = promote(most), sweep(most), expire(most)
 local pruned = 0
-for state, keep in pairs({ completed = keep_completed_ms, failed = keep_failed_ms, cancelled = keep_completed_ms }) do
-  local old = redis.call('ZRANGE', base .. state, '-inf', int(now - keep), 'BYSCORE', 'LIMIT', 0, most)
-  for _, id in ipairs(old) do
-    redis.call('ZREM', base .. state, id)
-    forget(id)
-  end
-  pruned = pruned + #old + trim_finished(state, keep_most, most)
-end
+for state in pairs(keep_ms) do pruned = pruned + prune(state, most) + trim_finished(state, most) end
+look_aside(function() return false end, most)
+redis.call('ZREMRANGEBYSCORE', base .. 'workers', '-inf', int(now - 3600000))
 finish()
 
--- The counter of waiting jobs is set right, should a key have been lost. Far too many tenants to look at are left be.
-local waiting, tenants = 0, 0
-for priority = 0, 2 do
-  for _, tenant in ipairs(redis.call('LRANGE', base .. 'ring:' .. priority, 0, 1000)) do
-    waiting = waiting + redis.call('LLEN', base .. 'wait:' .. priority .. ':' .. tenant)
-    tenants = tenants + 1
+-- Where nothing waits and nothing runs the counters are known: set right, should keys have been lost.
+local function none(key) return redis.call('EXISTS', base .. key) == 0 end
+if none('active') and none('delayed') and none('parked') and none('asides') and none('ring:0') and none('ring:1') and
+  none('ring:2') then
+  redis.call('UNLINK', base .. 'tenants')
+  local left = redis.call('HMGET', base .. 'count', 'waiting', 'bytes')
+  if (left[1] and left[1] ~= '0') or (left[2] and left[2] ~= '0') then
+    redis.call('HSET', base .. 'count', 'waiting', 0, 'bytes', 0)
   end
 end
-if tenants <= 1000 and waiting ~= tonumber(redis.call('HGET', base .. 'count', 'waiting') or 0) then
-  redis.call('HSET', base .. 'count', 'waiting', waiting)
+for state in pairs(keep_ms) do
+  if none(state) then redis.call('HDEL', base .. 'count', state .. '_bytes') end
 end
-return { promoted, swept, pruned }
+return { promoted, swept, late, pruned }

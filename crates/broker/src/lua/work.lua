@@ -1,19 +1,18 @@
 -- One round of a worker: what it finished, then what it may take. A round has a number; when its answer was lost
 -- the worker sends it again, and gets the same answer without anything being done twice.
-local keep_completed_ms, keep_failed_ms, keep_most = number(), number(), number()
 --@transitions
-local worker, round, lease, want, ops = arg(), arg(), number(), number(), number()
+local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(), arg(), number()
 local memory = base .. 'round:' .. worker
 
-local function claimed(id, f)
-  return { id, int(f.attempt), f.kind or '', f.tenant or '', f.topic or '', f.max or '', f.payload or '',
-    f.meta or '' }
+local function claim_fields(id)
+  local job = read(id)
+  local f = redis.call('HMGET', base .. 'job:' .. id, 'payload', 'extra')
+  job.payload, job.extra = f[1] or '', f[2] or ''
+  return job
 end
-local function claim_fields(key)
-  local f = redis.call('HMGET', key, 'state', 'attempt', 'kind', 'tenant', 'topic', 'max', 'payload', 'meta',
-    'events', 'worker')
-  return { state = f[1], attempt = tonumber(f[2] or 0), kind = f[3], tenant = f[4], topic = f[5], max = f[6],
-    payload = f[7], meta = f[8], events = f[9], worker = f[10] }
+local function claimed(id, job)
+  return { id, int(job.attempt), job.kind_found, job.tenant_found, job.topic, int(job.max), int(job.back), job.cancel and 1 or 0,
+    job.payload, job.extra }
 end
 
 local past = redis.call('GET', memory)
@@ -23,9 +22,9 @@ if past then
     local replayed, claims = {}, {}
     for status in string.gmatch(statuses, '.') do replayed[#replayed + 1] = tonumber(status) end
     for id, attempt in string.gmatch(ids, '(%w+):(%d+)') do
-      local f = claim_fields(base .. 'job:' .. id)
-      if f.state == 'active' and f.worker == worker and f.attempt == tonumber(attempt) then
-        claims[#claims + 1] = claimed(id, f)
+      local job = claim_fields(id)
+      if job.state == 'active' and job.worker == worker and job.attempt == tonumber(attempt) then
+        claims[#claims + 1] = claimed(id, job)
       end
     end
     return { replayed, claims, -1 }
@@ -33,11 +32,10 @@ if past then
 end
 
 -- What it finished ---------------------------------------------------------------------------------------------
-local statuses, ended = {}, 0
+local statuses, ended = {}, {}
 for i = 1, ops do
   local op, id, attempt, a, b = arg(), arg(), number(), arg(), arg()
-  local key = base .. 'job:' .. id
-  local job = read(key)
+  local job = read(id)
   -- The fence: only the current attempt of the worker that holds the job may write.
   if job.state ~= 'active' or job.attempt ~= attempt or job.worker ~= worker then
     statuses[i] = 0
@@ -47,87 +45,175 @@ for i = 1, ops do
     if op == 'event' then
       append(job.topic, event(a, id, job.kind, attempt, b))
     else
-      redis.call('ZREM', base .. 'active', id)
-      ended = ended + 1
+      ended[#ended + 1] = id
+      leave_active(job)
+      local key = base .. 'job:' .. id
       if op == 'complete' then
-        redis.call('HSET', key, 'state', 'completed', 'result', a, 'finished', int(now))
-        redis.call('HDEL', key, 'error')
-        redis.call('PEXPIRE', key, keep_completed_ms)
-        redis.call('ZADD', base .. 'completed', int(now), id)
-        append(job.topic, event('completed', id, job.kind, attempt, a))
-        count('completed')
+        close(id, job, 'completed', a)
+      elseif job.cancel or op == 'cancel' then
+        -- Whatever else became of an attempt that was told to end: the job is cancelled.
+        close(id, job, 'cancelled')
       elseif op == 'retry' and has_attempts(job) then
-        local due = now + tonumber(b)
-        redis.call('HSET', key, 'state', 'delayed', 'error', a, 'due', int(due))
-        redis.call('ZADD', base .. 'delayed', int(due), id)
+        local due = int(now + tonumber(b))
+        redis.call('HSET', key, 'state', 'delayed', 'error', a, 'due', due)
+        redis.call('ZADD', base .. 'delayed', due, id)
+        change('bytes', job.bytes)
+        change_tenant('w', job.tenant, 1)
         if job.events == 'all' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
         count('retried')
       elseif op == 'back' then
-        redis.call('HSET', key, 'state', 'waiting', 'back', job.back + 1)
-        enlist(id, job.priority, job.tenant, true)
+        job.back = job.back + 1
+        redis.call('HSET', key, 'back', job.back)
+        to_line(id, job)
         count('handed_back')
       else
-        fail(id, job, a)
+        close(id, job, 'failed', nil, a)
       end
     end
   end
 end
-if ended > 0 then
-  trim_finished('completed', keep_most, ended * 2 + 16)
-  trim_finished('failed', keep_most, ended * 2 + 16)
-end
+in_pieces('ZREM', base .. 'active', ended)
 
 -- What it may take ---------------------------------------------------------------------------------------------
-local claims, ids, leases = {}, {}, {}
+local known
+local function knows(kind)
+  if kinds == '' then return true end
+  if not known then
+    known = {}
+    for name in string.gmatch(kinds, '[^ ]+') do known[name] = true end
+  end
+  return known[kind]
+end
+
+local goal, gate_wait = 0, -1
 if want > 0 then
   sweep(64)
+  expire(64)
   promote(128)
+  look_aside(knows, want)
+  goal, gate_wait = gate()
+  goal = math.min(want, goal)
 end
-local function take(id)
-  waiting_delta = waiting_delta - 1
+
+-- How many more jobs a tenant may have now, and if none, in how many milliseconds to look again.
+local function room(tenant)
+  local limits = limits_of(tenant)
+  local most, wait = math.huge, 1000
+  if limits.max_active then
+    local field = 'a:' .. tenant
+    local active = (tonumber(redis.call('HGET', base .. 'tenants', field)) or 0) + (tenant_changes[field] or 0)
+    most = limits.max_active - active
+  end
+  if limits.rate_jobs then
+    local full_at = tonumber(redis.call('GET', base .. 'rate:' .. tenant)) or 0
+    local free, pause = allowance(full_at, limits.rate_jobs, limits.rate_ms)
+    if free < most then most, wait = free, pause end
+  end
+  return most, wait
+end
+local function spend_rate(tenant, taken)
+  local limits = limits_of(tenant)
+  if not limits.rate_jobs or taken == 0 then return end
+  local key = base .. 'rate:' .. tenant
+  local full_at = spend(tonumber(redis.call('GET', key)) or 0, limits.rate_jobs, limits.rate_ms, taken)
+  redis.call('SET', key, string.format('%.3f', full_at), 'PX', int(math.ceil(full_at - now)))
+end
+
+local claims, ids, leases, told = {}, {}, {}, {}
+local function take(id, place, tenant)
+  local job = claim_fields(id)
+  if job.state ~= 'waiting' then
+    -- Its hash is lost or damaged.
+    return leave_line(tenant, job.bytes)
+  end
+  -- What is damaged is taken, and fails with the reason.
+  local known_here = job.kind_found == '' or knows(job.kind)
+  local other = not known_here and who_knows(job.kind)
+  local may_expire = job.expires and job.attempt <= job.back
+  if other and not (may_expire and job.expires <= now) then
+    set_aside(id, job.kind, place)
+    if not told[other] then tell(other, 'look') end
+    told[other] = true
+    return
+  end
+  leave_line(tenant, job.bytes)
+  if may_expire then
+    redis.call('ZREM', base .. 'expiring', id)
+    if job.expires <= now then
+      count('expired')
+      return close(id, job, 'failed', nil, expired)
+    end
+  end
+  if not known_here then return fail_unknown(id, job) end
+  job.attempt = job.attempt + 1
   local key = base .. 'job:' .. id
-  local f = claim_fields(key)
-  if f.state ~= 'waiting' then return end
-  f.attempt = f.attempt + 1
-  redis.call('HSET', key, 'state', 'active', 'attempt', int(f.attempt), 'worker', worker, 'started', int(now))
+  redis.call('HSET', key, 'state', 'active', 'attempt', int(job.attempt), 'worker', worker, 'started', int(now))
+  change_tenant('a', job.tenant, 1)
+  if job.events == 'all' then
+    local from = int(open(job.topic).offset + 1)
+    local json = event('started', id, job.kind, int(job.attempt))
+    append(job.topic, string.sub(json, 1, -2) .. ',"from":' .. from .. '}')
+    redis.call('HSET', key, 'from', from)
+  end
   leases[#leases + 1] = int(now + lease)
   leases[#leases + 1] = id
-  claims[#claims + 1] = claimed(id, f)
-  ids[#ids + 1] = id .. ':' .. int(f.attempt)
-  if f.events == 'all' then append(f.topic, event('started', id, f.kind or 'unknown', int(f.attempt))) end
+  claims[#claims + 1] = claimed(id, job)
+  ids[#ids + 1] = id .. ':' .. int(job.attempt)
 end
+
+-- Jobs that are met and not taken count too, so that a round is bounded.
+local budget = goal + 256
 for priority = 0, 2 do
   local ring = base .. 'ring:' .. priority
-  local tenants = want > #claims and redis.call('LLEN', ring) or 0
+  local tenants = goal > #claims and redis.call('ZCARD', ring) or 0
   -- Each tenant in turn gives an equal share; the last share may leave room for another turn.
-  while tenants > 0 and #claims < want do
-    local tenant = redis.call('LPOP', ring)
+  while tenants > 0 and #claims < goal and budget > 0 do
+    local tenant = redis.call('ZPOPMIN', ring)[1]
     if not tenant then break end
+    ringed[priority .. ':' .. tenant] = nil
+    budget = budget - 1
     local line = base .. 'wait:' .. priority .. ':' .. tenant
-    local share = math.min(math.ceil(want / tenants), want - #claims)
-    local taken = redis.call('LPOP', line, share) or {}
-    for _, id in ipairs(taken) do take(id) end
-    if #taken == share and redis.call('LLEN', line) > 0 then
-      redis.call('RPUSH', ring, tenant)
+    local most, wait = room(tenant)
+    local share = math.min(math.ceil(goal / tenants), goal - #claims, most)
+    if share > 0 then
+      local before = #claims
+      local popped = redis.call('ZPOPMIN', line, share)
+      for i = 1, #popped, 2 do take(popped[i], popped[i + 1], tenant) end
+      budget = budget - #popped / 2
+      spend_rate(tenant, #claims - before)
+    end
+    if redis.call('ZCARD', line) == 0 then
+      tenants = redis.call('ZCARD', ring)
     else
-      tenants = redis.call('LLEN', ring)
+      if share > 0 then most, wait = room(tenant) end
+      if most > 0 then
+        to_ring(priority, tenant)
+      else
+        park(tenant, wait)
+        tenants = redis.call('ZCARD', ring)
+      end
     end
   end
 end
-for i = 1, #leases, 128 do
-  redis.call('ZADD', base .. 'active', unpack(leases, i, math.min(i + 127, #leases)))
+in_pieces('ZADD', base .. 'active', leases)
+if #claims > 0 and set('rate_jobs') then
+  local full_at = tonumber(redis.call('HGET', base .. 'count', 'full_at') or 0)
+  full_at = spend(full_at, set('rate_jobs'), set('rate_ms'), #claims)
+  redis.call('HSET', base .. 'count', 'full_at', string.format('%.3f', full_at))
 end
+trim_all()
 
 if ops > 0 or #claims > 0 then
   redis.call('SET', memory, round .. ';' .. table.concat(statuses) .. ';' .. table.concat(ids, ','), 'PX', 3600000)
 end
 finish()
 
--- How long a worker that found nothing may wait before something falls due.
+-- How long a worker that found less than it wanted may wait before something falls due.
 local rest = -1
-if want > 0 and #claims == 0 then
-  for _, set in ipairs({ 'delayed', 'active' }) do
-    local first = redis.call('ZRANGE', base .. set, 0, 0, 'WITHSCORES')
+if #claims < want then
+  rest = gate_wait
+  for _, due in ipairs({ 'delayed', 'active', 'parked', 'expiring' }) do
+    local first = redis.call('ZRANGE', base .. due, 0, 0, 'WITHSCORES')
     if first[2] then
       local wait = math.max(0, tonumber(first[2]) - now)
       if rest < 0 or wait < rest then rest = wait end

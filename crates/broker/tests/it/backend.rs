@@ -159,6 +159,7 @@ async fn a_late_result_is_refused() {
             Setup {
                 lease: Duration::from_secs(60),
                 capacity: 1,
+                ..Setup::default()
             },
             move |handle, _| {
                 let (started, finish) = (started.clone(), Arc::clone(&finish));
@@ -176,7 +177,7 @@ async fn a_late_result_is_refused() {
         .server
         .command(&["ZADD", "test{chat}:active", "1", &id.to_string()])
         .await;
-    assert_eq!(rig.maintenance().run(&rig.queue).await.unwrap().expired, 1);
+    assert_eq!(rig.maintenance().run(&rig.queue).await.unwrap().lost, 1);
     let second = rig.worker("second", Setup::default(), async |_, _| {
         Ok("\"good\"".into())
     });
@@ -237,7 +238,7 @@ async fn a_job_that_kills_its_workers_ends_in_failed() {
             .server
             .command(&["ZADD", "test{chat}:active", "1", &id.to_string()])
             .await;
-        assert_eq!(rig.maintenance().run(&rig.queue).await.unwrap().expired, 1);
+        assert_eq!(rig.maintenance().run(&rig.queue).await.unwrap().lost, 1);
         assert_ne!(rig.get(id).await.state, JobState::Active);
         worker.hard.cancel();
         worker.end().await;

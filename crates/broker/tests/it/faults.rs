@@ -163,11 +163,11 @@ async fn a_lost_wake_up_is_made_good() {
         .await;
     let _: i64 = rig
         .server
-        .command(&["RPUSH", "test{chat}:wait:1:public", &text])
+        .command(&["ZADD", "test{chat}:wait:1:public", "1", &text])
         .await;
     let _: i64 = rig
         .server
-        .command(&["RPUSH", "test{chat}:ring:1", "public"])
+        .command(&["ZADD", "test{chat}:ring:1", "1", "public"])
         .await;
     rig.until_state(id, JobState::Completed).await;
     worker.stop().await;
@@ -234,6 +234,7 @@ async fn a_handler_is_told_that_its_lease_is_lost() {
     let setup = Setup {
         lease: Duration::from_millis(500),
         capacity: 1,
+        ..Setup::default()
     };
     let (handles, mut started) = tokio::sync::mpsc::channel(1);
     let worker = rig.worker("w", setup, move |handle, _| {

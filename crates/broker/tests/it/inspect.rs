@@ -1,6 +1,6 @@
 //! What an operator sees and does.
 
-use broker::{Control, JobError, Producer, RetryOutcome};
+use broker::{Control, Done, JobError, Producer};
 use protocol::{FailureCode, JobOptions, JobState};
 
 use crate::rig::{Rig, Setup};
@@ -63,16 +63,16 @@ async fn a_failed_job_can_be_run_again_with_all_its_attempts() {
     };
     let id = rig.submit("1", options).await;
     let control = Control::new(rig.redis.clone(), rig.args.clone());
-    let retry = async |id| control.retry(&rig.queue, id).await.unwrap();
-    assert_eq!(retry(id).await, RetryOutcome::Conflict(JobState::Waiting));
-    assert_eq!(retry(Producer::new_id()).await, RetryOutcome::NotFound);
+    let retry = async |id| control.retry(&rig.queue, &[id]).await.unwrap()[0];
+    assert_eq!(retry(id).await, Done::Conflict(JobState::Waiting));
+    assert_eq!(retry(Producer::new_id()).await, Done::NotFound);
 
     let worker = rig.worker("bad", Setup::default(), async |_, _| {
         Err(JobError::with_code(FailureCode::Panic, "boom").into())
     });
     rig.until_state(id, JobState::Failed).await;
     worker.stop().await;
-    assert_eq!(retry(id).await, RetryOutcome::Queued);
+    assert_eq!(retry(id).await, Done::Yes);
     let record = rig.get(id).await;
     assert_eq!(record.state, JobState::Waiting);
     assert!(record.error.is_none() && record.finished_at.is_none());
@@ -81,7 +81,7 @@ async fn a_failed_job_can_be_run_again_with_all_its_attempts() {
 
     let worker = rig.worker("good", Setup::default(), async |_, _| Ok("0".into()));
     assert_eq!(rig.until_state(id, JobState::Completed).await.attempt, 2);
-    assert_eq!(retry(id).await, RetryOutcome::Conflict(JobState::Completed));
+    assert_eq!(retry(id).await, Done::Conflict(JobState::Completed));
     worker.stop().await;
 }
 

@@ -98,7 +98,7 @@ async fn a_submitter_is_told_when_redis_does_not_come() {
         &TaskTracker::new(),
     );
     let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
-    assert_eq!(submit.await, Err(SubmitError::Unconfirmed));
+    assert_eq!(submit.await.unwrap_err(), SubmitError::Unconfirmed);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_full_redis_refuses_new_jobs_and_lets_running_ones_finish() {
         .producer
         .submit(Producer::new_id(), job("2", JobOptions::default()))
         .await;
-    assert_eq!(refused, Err(SubmitError::Full));
+    assert_eq!(refused.unwrap_err(), SubmitError::Full);
     let worker = rig.worker("w", crate::rig::Setup::default(), async |_, _| {
         Ok("0".into())
     });
@@ -145,7 +145,7 @@ async fn nobody_waits_for_redis_once_the_process_must_stop() {
     let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
     let stop = async { hard.cancel() };
     let (receipt, ()) = tokio::join!(submit, stop);
-    assert_eq!(receipt, Err(SubmitError::Unconfirmed));
+    assert_eq!(receipt.unwrap_err(), SubmitError::Unconfirmed);
     drop(producer);
     tracker.close();
     tokio::time::timeout(broker::testing::PATIENCE, tracker.wait())

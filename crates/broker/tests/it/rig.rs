@@ -113,6 +113,9 @@ pub fn job(payload: &str, options: JobOptions) -> Job {
 pub struct Setup {
     pub capacity: usize,
     pub lease: Duration,
+    pub timeout: Option<Duration>,
+    pub grace: Duration,
+    pub kinds: &'static [&'static str],
 }
 
 impl Default for Setup {
@@ -120,6 +123,9 @@ impl Default for Setup {
         Self {
             capacity: 16,
             lease: Duration::from_secs(10),
+            timeout: None,
+            grace: Duration::from_secs(5),
+            kinds: &[],
         }
     }
 }
@@ -147,13 +153,19 @@ impl Worker {
         let tracker = TaskTracker::new();
         let backend = RedisBackend::new(rig.redis.clone(), rig.args.clone(), rig.producer.clone())
             .consuming(ConsumerConfig {
-                worker: name.to_owned(),
                 capacity: setup.capacity,
                 lease: setup.lease,
                 soft: soft.clone(),
-                hard: hard.clone(),
+                attempt_timeout: setup.timeout,
+                cancel_grace: setup.grace,
+                kinds: setup
+                    .kinds
+                    .iter()
+                    .map(|kind| Kind::new(kind).unwrap())
+                    .collect(),
                 tracker: tracker.clone(),
                 ready,
+                ..ConsumerConfig::new(name, hard.clone())
             });
         let handler: Handler = Arc::new(move |handle, job| Box::pin(handler(handle, job)));
         let name = name.to_owned();

@@ -68,6 +68,8 @@ fn every_code_and_type_has_its_row() {
         FailureCode::UnknownKind,
         FailureCode::ResultTooLarge,
         FailureCode::LeaseLost,
+        FailureCode::Timeout,
+        FailureCode::Expired,
     ] {
         assert!(has_row(code.as_str()), "{code}");
     }
@@ -112,7 +114,7 @@ fn the_limits_are_those_of_the_code() {
         ("error message", kib(limits::MAX_ERROR_BYTES)),
         ("attempts", limits::MAX_ATTEMPTS.to_string()),
         (
-            "delay",
+            "delay, time to live",
             format!("{} days", limits::MAX_DELAY_MS / 24 / 3_600_000),
         ),
     ] {

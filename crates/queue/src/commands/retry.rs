@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use broker::{Control, QueueArgs, RetryOutcome};
+use broker::{Control, Done, QueueArgs};
 use clap::Args;
 use protocol::{JobId, JobState, QueueName};
 use serde::Serialize;
@@ -113,14 +113,14 @@ async fn retry_one(
             }
         },
     };
-    let outcome = match control
-        .retry(&queue, id)
+    let done = control
+        .retry(&queue, &[id])
         .await
-        .map_err(|error| console.fault(&error))?
-    {
-        RetryOutcome::Queued => Outcome::Queued,
-        RetryOutcome::NotFound => Outcome::NotFound,
-        RetryOutcome::Conflict(state) => Outcome::Conflict { state },
+        .map_err(|error| console.fault(&error))?;
+    let outcome = match done.first() {
+        Some(Done::Yes | Done::Requested) => Outcome::Queued,
+        Some(Done::Conflict(state)) => Outcome::Conflict { state: *state },
+        _ => Outcome::NotFound,
     };
     Ok(Retried {
         id,

@@ -71,20 +71,16 @@ async fn the_job_of_a_dead_worker_waits_again() {
     let id = rig.submit("chat", "hang", "1", JobOptions::default()).await;
     rig.until_state("chat", id, "active").await;
     let (mut upkeep, registry, _) = upkeep(&rig, QueueArgs::default());
-    assert_eq!(
-        upkeep.run_once().await.unwrap().expired,
-        0,
-        "the worker lives"
-    );
+    assert_eq!(upkeep.run_once().await.unwrap().lost, 0, "the worker lives");
     worker.kill();
     rounds_until(&mut upkeep, |swept| {
-        swept.is_ok_and(|swept| swept.expired == 1)
+        swept.is_ok_and(|swept| swept.lost == 1)
     })
     .await;
     let record = rig.inspector.get(&name("chat"), id).await.unwrap().unwrap();
     assert_eq!((record.state.as_str(), record.attempt), ("waiting", 1));
     assert_eq!(record.error.unwrap().code.as_str(), "lease_lost");
-    assert!(metrics(&registry).contains("queue_maintenance_expired_total 1\n"));
+    assert!(metrics(&registry).contains("queue_maintenance_lost_total 1\n"));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use nix::{
 use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName};
 use serde_json::{Value, value::RawValue};
 use tempfile::TempDir;
-use tokio::{runtime::Runtime, sync::watch};
+use tokio::runtime::Runtime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Everything that a test needs of Redis.
@@ -178,13 +178,10 @@ impl Worker {
                 &spawned,
             );
             let config = ConsumerConfig {
-                worker: "w-1".to_owned(),
                 capacity: 8,
                 lease,
-                soft: CancellationToken::new(),
-                hard: CancellationToken::new(),
                 tracker: spawned,
-                ready: watch::Sender::new(false),
+                ..ConsumerConfig::new("w-1", CancellationToken::new())
             };
             let backend = RedisBackend::new(redis, keep, producer).consuming(config);
             WorkerBuilder::new("w-1")

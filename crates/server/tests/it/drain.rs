@@ -58,7 +58,7 @@ async fn what_was_handed_in_is_stored_before_the_end() {
     let enqueued: u64 = redis
         .command(&["HGET", "dwb{chat}:totals", "enqueued"])
         .await;
-    let waiting: u64 = redis.command(&["LLEN", "dwb{chat}:wait:1:public"]).await;
+    let waiting: u64 = redis.command(&["ZCARD", "dwb{chat}:wait:1:public"]).await;
     assert_eq!((enqueued, waiting), (2, 2));
 }
 

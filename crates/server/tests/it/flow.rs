@@ -1,7 +1,6 @@
 //! What a message does when all is well.
 
 use broker::testing::TestRedis;
-use std::time::Duration;
 
 use apalis::prelude::{BoxDynError, WorkerBuilder};
 use broker::{ConsumerConfig, Output, Producer, ProducerConfig, QueueArgs, RedisBackend};
@@ -82,13 +81,10 @@ async fn a_result_follows_its_message() {
         &tracker,
     );
     let config = ConsumerConfig {
-        worker: "test".to_owned(),
         capacity: 4,
-        lease: Duration::from_secs(10),
         soft: stop.clone(),
-        hard: stop.clone(),
         tracker: tracker.clone(),
-        ready: tokio::sync::watch::Sender::new(false),
+        ..ConsumerConfig::new("test", stop.clone())
     };
     let backend = RedisBackend::new(connection, QueueArgs::default(), producer).consuming(config);
     let answer = async |job: Job| -> Result<Output, BoxDynError> {

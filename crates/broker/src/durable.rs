@@ -1,0 +1,95 @@
+//! Writes that are safe before they are confirmed: on the primary's disk, or on replicas.
+//!
+//! Redis counts what a connection has written, so script and `WAITAOF` or `WAIT` go over the same one; it is not the
+//! shared one, which they would hold up.
+
+use std::time::Duration;
+
+use protocol::Durability;
+use redis::{FromRedisValue, ScriptInvocation, aio::MultiplexedConnection};
+
+use crate::{Error, Redis, preflight};
+
+/// How long Redis is asked to wait for disk or replicas at a time.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// How a durability is reached on this Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Every write is on disk before it is answered: `appendfsync always`.
+    Always,
+    /// `WAITAOF`, since Redis 7.2.
+    WaitAof,
+    /// `WAIT` for so many replicas.
+    Wait(u32),
+}
+
+/// Runs scripts to a durability.
+pub(crate) struct Durable {
+    redis: Redis,
+    durability: Durability,
+    replicas: u32,
+    own: Option<(MultiplexedConnection, How)>,
+}
+
+impl Durable {
+    pub(crate) const fn new(redis: Redis, durability: Durability, replicas: u32) -> Self {
+        Self {
+            redis,
+            durability,
+            replicas,
+            own: None,
+        }
+    }
+
+    pub(crate) const fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Runs a script that may be run again; an error says nothing about whether it was.
+    pub(crate) async fn script<T: FromRedisValue>(
+        &mut self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, Error> {
+        if self.durability == Durability::Written {
+            return self.redis.script(call).await;
+        }
+        // Whatever fails, what the connection has written is not known any more: the next call has another.
+        let (mut connection, how) = if let Some(own) = self.own.take() {
+            own
+        } else {
+            let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
+            (self.redis.dedicated(WAIT).await?, how)
+        };
+        let value = call
+            .invoke_async(&mut connection)
+            .await
+            .map_err(Error::Command)?;
+        reach(&mut connection, how).await?;
+        self.own = Some((connection, how));
+        Ok(value)
+    }
+}
+
+async fn reach(connection: &mut MultiplexedConnection, how: How) -> Result<(), Error> {
+    let millis = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
+    let reached = match how {
+        How::Always => true,
+        How::WaitAof => {
+            let mut cmd = redis::cmd("WAITAOF");
+            cmd.arg(1).arg(0).arg(millis);
+            let (local, _): (u32, u32) = Redis::query_on(connection, &cmd).await?;
+            local >= 1
+        }
+        How::Wait(replicas) => {
+            let mut cmd = redis::cmd("WAIT");
+            cmd.arg(replicas).arg(millis);
+            Redis::query_on::<u32>(connection, &cmd).await? >= replicas
+        }
+    };
+    if reached {
+        Ok(())
+    } else {
+        Err(Error::NotDurable)
+    }
+}

@@ -1,0 +1,208 @@
+//! Keeps a worker alive in Redis' eyes: renews its leases, is its entry in the registry, and listens to what it is told.
+//!
+//! It runs on a thread, a runtime and connections of its own, so that a handler which blocks all threads of the
+//! worker's runtime can't cost it its leases. An attempt that is over its time is not renewed any more.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use protocol::JobId;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, error, info, warn};
+
+use crate::{Backoff, Error, Keys, Redis, StopReason, WorkerCard, lease::Leases, script::BEAT};
+
+/// How many leases one call renews.
+const BATCH: usize = 256;
+/// How long a look into the inbox blocks. It also bounds how long a dead connection goes unnoticed.
+const BLOCK: Duration = Duration::from_secs(10);
+/// How long saying goodbye may take: who is away counts as dead soon anyway.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+pub(crate) struct Keeper {
+    pub(crate) redis: Redis,
+    pub(crate) keys: Keys,
+    pub(crate) worker: String,
+    pub(crate) lease: Duration,
+    pub(crate) card: WorkerCard,
+    /// The kinds that the worker has, as scripts read them.
+    pub(crate) kinds: String,
+    pub(crate) leases: Arc<Leases>,
+    /// Tells the worker that there may be something to take.
+    pub(crate) look: Arc<Notify>,
+    /// Whether Redis answers.
+    pub(crate) ready: watch::Sender<bool>,
+    /// Cancelled when the worker has settled everything.
+    pub(crate) over: CancellationToken,
+}
+
+impl Keeper {
+    /// Starts the thread; the tracker waits for its end.
+    pub(crate) fn start(mut self, tracker: &TaskTracker) {
+        self.redis = self.redis.separate();
+        let (ended, end) = oneshot::channel::<()>();
+        let name = self.worker.clone();
+        let started = std::thread::Builder::new()
+            .name("leases".to_owned())
+            .spawn(move || {
+                if let Err(error) = self.block() {
+                    error!(%error, "leases can't be renewed: a runtime can't be made");
+                }
+                drop(ended);
+            });
+        match started {
+            Ok(_) => drop(tracker.spawn(async move {
+                let _ = end.await;
+            })),
+            Err(error) => {
+                error!(worker = name, %error, "leases can't be renewed: a thread can't be made");
+            }
+        }
+    }
+
+    fn block(self) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let over = self.over.clone();
+        runtime.block_on(async {
+            let both = async { tokio::join!(self.beats(), self.listen()) };
+            over.run_until_cancelled(both).await;
+            let farewell = tokio::time::timeout(FAREWELL, self.beat(&[], true));
+            if farewell.await.is_err() {
+                debug!(worker = self.worker, "no goodbye: Redis does not answer");
+            }
+        });
+        Ok(())
+    }
+
+    /// A beat three times in a lease. While Redis is away nothing is cancelled: if nobody took a job meanwhile, its
+    /// result is still good.
+    async fn beats(&self) {
+        let mut silent = false;
+        loop {
+            let result = self.beat_once().await;
+            if let Err(error) = &result {
+                debug!(%error, "leases not renewed");
+            }
+            if result.is_err() != silent {
+                silent = result.is_err();
+                self.ready.send_replace(!silent);
+            }
+            tokio::time::sleep(self.lease / 3).await;
+        }
+    }
+
+    async fn beat_once(&self) -> Result<(), Error> {
+        let held = self.leases.to_renew(Instant::now());
+        // One beat even without a lease.
+        let empty: &[(JobId, u32)] = &[];
+        let batches = std::iter::once(empty)
+            .filter(|_| held.is_empty())
+            .chain(held.chunks(BATCH));
+        for batch in batches {
+            let (lost, cancelled) = self.beat(batch, false).await?;
+            for (ids, why) in [
+                (lost, StopReason::LeaseLost),
+                (cancelled, StopReason::Cancelled),
+            ] {
+                for id in ids.iter().filter_map(|id| id.parse::<JobId>().ok()) {
+                    let held = batch.iter().find(|(held, _)| *held == id);
+                    if let Some((_, attempt)) = held {
+                        self.stop(id, *attempt, why);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn beat(
+        &self,
+        batch: &[(JobId, u32)],
+        leaving: bool,
+    ) -> Result<(Vec<String>, Vec<String>), Error> {
+        let card = WorkerCard {
+            active: u32::try_from(self.leases.count()).unwrap_or(u32::MAX),
+            ..self.card.clone()
+        };
+        let mut call = BEAT.prepare_invoke();
+        call.key(self.keys.base())
+            .arg(&self.worker)
+            .arg(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX))
+            .arg(u8::from(leaving))
+            .arg(serde_json::to_string(&card).expect("names and numbers are always JSON"))
+            .arg(&self.kinds);
+        for (id, attempt) in batch {
+            call.arg(id.to_string()).arg(*attempt);
+        }
+        self.redis.script(&call).await
+    }
+
+    fn stop(&self, id: JobId, attempt: u32, why: StopReason) {
+        if !self.leases.stop(id, attempt, why) {
+            return;
+        }
+        if why == StopReason::LeaseLost {
+            warn!(job = %id, attempt, "lease lost: the attempt is told to end");
+        } else {
+            info!(job = %id, attempt, "cancellation asked for: the attempt is told to end");
+        }
+    }
+
+    /// Reads the inbox for ever. A message that is lost with its connection is made good by the next beat.
+    async fn listen(&self) {
+        let inbox = self.keys.inbox(&self.worker);
+        let mut connection = None;
+        let mut backoff = Backoff::default();
+        loop {
+            match self.pop(&inbox, &mut connection).await {
+                Ok(message) => {
+                    backoff.reset();
+                    if let Some(message) = message {
+                        self.obey(&message);
+                    }
+                }
+                Err(error) => {
+                    debug!(%error, "the inbox can't be read");
+                    connection = None;
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+            }
+        }
+    }
+
+    async fn pop(
+        &self,
+        inbox: &str,
+        connection: &mut Option<MultiplexedConnection>,
+    ) -> Result<Option<String>, Error> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(self.redis.dedicated(BLOCK).await?),
+        };
+        let mut cmd = redis::cmd("BLPOP");
+        cmd.arg(inbox).arg(BLOCK.as_secs());
+        let popped: Option<(String, String)> = Redis::query_on(connection, &cmd).await?;
+        Ok(popped.map(|(_, message)| message))
+    }
+
+    fn obey(&self, message: &str) {
+        let words: Vec<&str> = message.split(' ').collect();
+        match *words {
+            ["look"] => self.look.notify_one(),
+            ["cancel", id, attempt] => {
+                if let (Ok(id), Ok(attempt)) = (id.parse(), attempt.parse()) {
+                    self.stop(id, attempt, StopReason::Cancelled);
+                }
+            }
+            // A newer program may say more.
+            _ => debug!(message, "a message that is not understood"),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+-- A sign of life of a worker: it is in the registry, with its kinds, and its leases are renewed. Says which of them it
+-- no longer holds, and which of its jobs are to be cancelled.
+local base, worker, lease, leaving, fields, kinds = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local deadline = string.format('%d', now + lease)
+local registry, card = base .. 'workers', base .. 'worker:' .. worker
+
+if leaving == '1' then
+  redis.call('ZREM', registry, worker)
+  redis.call('UNLINK', card, base .. 'inbox:' .. worker)
+  for kind in string.gmatch(kinds, '[^ ]+') do redis.call('ZREM', base .. 'kind:' .. kind, worker) end
+else
+  redis.call('ZADD', registry, deadline, worker)
+  redis.call('HSET', card, 'about', fields, 'kinds', kinds, 'beat', string.format('%d', now))
+  redis.call('PEXPIRE', card, 3600000)
+  for kind in string.gmatch(kinds, '[^ ]+') do
+    local key = base .. 'kind:' .. kind
+    redis.call('ZADD', key, deadline, worker)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now - 60000))
+    redis.call('PEXPIRE', key, lease + 60000)
+  end
+end
+
+local lost, cancelled = {}, {}
+for i = 6, #ARGV, 2 do
+  local id, attempt = ARGV[i], ARGV[i + 1]
+  local f = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempt', 'worker', 'cancel')
+  if f[1] == 'active' and f[2] == attempt and f[3] == worker then
+    redis.call('ZADD', base .. 'active', deadline, id)
+    if f[4] then cancelled[#cancelled + 1] = id end
+  else
+    lost[#lost + 1] = id
+  end
+end
+return { lost, cancelled }

@@ -1,0 +1,25 @@
+-- Cancels jobs: at once if they wait, else by telling the worker that runs them, unless active ones are to be left
+-- alone. Where a tenant is given, only its own jobs are seen.
+--@transitions
+local owner, leave_active_ones, n = arg(), arg() == '1', number()
+local reply = {}
+for i = 1, n do
+  local id = arg()
+  local job = read(id)
+  if not job.state or (owner ~= '' and job.tenant ~= owner) then
+    reply[i] = 'missing'
+  elseif job.state == 'waiting' or job.state == 'delayed' then
+    withdraw(id, job)
+    close(id, job, 'cancelled')
+    reply[i] = 'ok'
+  elseif job.state == 'active' and not leave_active_ones then
+    if not job.cancel then redis.call('HSET', base .. 'job:' .. id, 'cancel', int(now)) end
+    tell(job.worker, 'cancel ' .. id .. ' ' .. int(job.attempt))
+    reply[i] = 'requested'
+  else
+    reply[i] = job.state
+  end
+end
+trim_all()
+finish()
+return reply

@@ -1,0 +1,30 @@
+-- Forgets jobs with all that belongs to them. One that still waits is cancelled first, so that who follows it hears of
+-- it; one that runs is left alone.
+--@transitions
+local n = number()
+local reply = {}
+for i = 1, n do
+  local id = arg()
+  local job = read(id)
+  if not job.state then
+    reply[i] = 'missing'
+  elseif job.state == 'active' then
+    reply[i] = job.state
+  else
+    if job.state == 'waiting' or job.state == 'delayed' then
+      withdraw(id, job)
+      close(id, job, 'cancelled')
+      job.state = 'cancelled'
+    end
+    redis.call('ZREM', base .. job.state, id)
+    local tenant, key = forget(id, job.state)
+    if key then
+      local owned = base .. 'key:' .. tenant .. ':' .. key
+      if string.sub(redis.call('GET', owned) or '', 42) == id then redis.call('UNLINK', owned) end
+    end
+    count('deleted')
+    reply[i] = 'ok'
+  end
+end
+finish()
+return reply

@@ -1,0 +1,37 @@
+-- What every script does last: write positions back, publish, count, and wake one worker if any is free to take what
+-- waits. The next is woken by the one that was. A queue's gate is shut while it is paused, has as many active jobs as
+-- it may, or has used up its rate.
+local function gate()
+  load_settings()
+  if set('paused') then return 0, -1 end
+  local most, wait = math.huge, -1
+  if set('max_active') then most = set('max_active') - redis.call('ZCARD', base .. 'active') end
+  if set('rate_jobs') then
+    local full_at = tonumber(redis.call('HGET', base .. 'count', 'full_at') or 0)
+    local free, pause = allowance(full_at, set('rate_jobs'), set('rate_ms'))
+    if free < most then most, wait = free, pause end
+  end
+  return math.max(0, most), wait
+end
+
+local function write_counters()
+  for what, n in pairs(totals) do redis.call('HINCRBY', base .. 'totals', what, n) end
+  for what, n in pairs(changes) do
+    if n ~= 0 then redis.call('HINCRBY', base .. 'count', what, int(n)) end
+  end
+  for field, n in pairs(tenant_changes) do
+    if n ~= 0 and redis.call('HINCRBY', base .. 'tenants', field, n) <= 0 then
+      redis.call('HDEL', base .. 'tenants', field)
+    end
+  end
+  if sequence_used then redis.call('HSET', base .. 'count', 'sequence', int(sequence)) end
+end
+
+local function finish()
+  close_logs()
+  write_counters()
+  -- The rings and not the counter say whether anything can be taken.
+  local waits = redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +
+    redis.call('ZCARD', base .. 'ring:2') > 0
+  if waits and redis.call('LLEN', base .. 'wake') == 0 and gate() > 0 then redis.call('LPUSH', base .. 'wake', '1') end
+end

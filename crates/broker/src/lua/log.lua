@@ -1,0 +1,80 @@
+-- Event logs. A log is a stream whose entry ids are `<offset>-0`, and a hash beside it: e(poch), o(ffset of the
+-- newest), f(irst offset kept), b(ytes kept). A log is opened once a script and written back once.
+local logs, opened = {}, {}
+local function open(topic)
+  local log = logs[topic]
+  if log then return log end
+  log = { key = base .. 'log:' .. topic, top = base .. 'top:' .. topic, channel = base .. 'ch:' .. topic,
+          out = {}, size = 0 }
+  local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b')
+  if top[1] then
+    log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
+  else
+    -- Without its position a leftover stream can't be continued: a new incarnation begins.
+    redis.call('UNLINK', log.key)
+    log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
+  end
+  logs[topic] = log
+  opened[#opened + 1] = log
+  return log
+end
+
+local function publish(log)
+  if #log.out == 0 then return end
+  redis.call('PUBLISH', log.channel, table.concat(log.out, '\n'))
+  log.out, log.size = {}, 0
+end
+
+local function append(topic, json)
+  local log = open(topic)
+  log.offset = log.offset + 1
+  redis.call('XADD', log.key, int(log.offset) .. '-0', 'e', json)
+  log.bytes = log.bytes + #json
+  log.out[#log.out + 1] = '{"epoch":"' .. log.epoch .. '","offset":' .. int(log.offset) .. ',"event":' .. json .. '}'
+  log.size = log.size + #json
+  -- A message on a channel stays far below a subscriber's output limit.
+  if log.size > 262144 then publish(log) end
+  return log
+end
+
+-- Trims in strides, so that an entry is read at most once more than it was written.
+local function trim(log)
+  local over = log.offset - log.first + 1 > log_max_events + math.ceil(log_max_events / 8) or log.bytes > log_max_bytes
+  local rounds = 0
+  while over and log.first < log.offset and rounds < 20 do
+    rounds = rounds + 1
+    local entries = redis.call('XRANGE', log.key, '-', '+', 'COUNT', 128)
+    if #entries == 0 then break end
+    for _, entry in ipairs(entries) do
+      local kept = log.offset - log.first + 1
+      if log.first >= log.offset or (kept <= log_max_events and log.bytes <= log_max_bytes - log_max_bytes / 8) then
+        over = false
+        break
+      end
+      log.first = tonumber(string.match(entry[1], '^%d+')) + 1
+      log.bytes = log.bytes - #entry[2][2]
+    end
+    redis.call('XTRIM', log.key, 'MINID', int(log.first) .. '-0')
+  end
+end
+
+local function close_logs()
+  for _, log in ipairs(opened) do
+    if not log.gone then
+      trim(log)
+      redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes))
+      redis.call('PEXPIRE', log.top, log_ttl)
+      redis.call('PEXPIRE', log.key, log_ttl)
+    end
+    publish(log)
+  end
+end
+
+-- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
+local function event(kind_of_event, id, kind, attempt, data, err)
+  local json = '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
+    ',"time":' .. int(now)
+  if data and data ~= '' then json = json .. ',"data":' .. data end
+  if err and err ~= '' then json = json .. ',"error":' .. err end
+  return json .. '}'
+end

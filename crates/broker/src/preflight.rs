@@ -1,0 +1,145 @@
+//! A look at how Redis is set up, before its promises are passed on: what an operator should know, and what can't be
+//! promised at all.
+
+use std::{collections::HashMap, fmt};
+
+use protocol::Durability;
+
+use crate::{Error, Redis, durable::How};
+
+/// Something about Redis that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Nothing is written to disk as it happens.
+    NoAppendOnlyFile,
+    /// Redis may drop keys when its memory is full.
+    Eviction(String),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAppendOnlyFile => f.write_str(
+                "Redis has `appendonly no`: accepted jobs are lost when it restarts; set `appendonly yes`",
+            ),
+            Self::Eviction(policy) => write!(
+                f,
+                "Redis has `maxmemory-policy {policy}`: it may drop jobs when its memory is full; set `noeviction`"
+            ),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preflight {
+    /// The version of Redis or Valkey, as it says itself.
+    pub version: String,
+    /// What should be known.
+    pub warnings: Vec<Warning>,
+}
+
+impl Preflight {
+    /// Looks. Fails with [`Error::Unsupported`] where the durability can't be had from this Redis.
+    pub async fn check(
+        redis: &Redis,
+        durability: Durability,
+        replicas: u32,
+    ) -> Result<Self, Error> {
+        let info: String = redis.query(&redis::cmd("INFO")).await?;
+        let info = fields(&info);
+        if durability != Durability::Written {
+            how(redis, durability, replicas).await?;
+        }
+        let version = ["valkey_version", "redis_version"]
+            .iter()
+            .find_map(|name| info.get(name))
+            .unwrap_or(&"unknown");
+        Ok(Self {
+            version: (*version).to_owned(),
+            warnings: warnings(&info),
+        })
+    }
+}
+
+fn warnings(info: &HashMap<&str, &str>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    // What a managed Redis does not tell can't be warned of.
+    if info.get("aof_enabled") == Some(&"0") {
+        warnings.push(Warning::NoAppendOnlyFile);
+    }
+    match info.get("maxmemory_policy") {
+        Some(&"noeviction") | None => {}
+        Some(policy) => warnings.push(Warning::Eviction((*policy).to_owned())),
+    }
+    warnings
+}
+
+/// How a durability beyond `written` is reached on this Redis.
+pub(crate) async fn how(
+    redis: &Redis,
+    durability: Durability,
+    replicas: u32,
+) -> Result<How, Error> {
+    if durability == Durability::Replicated {
+        return Ok(How::Wait(replicas));
+    }
+    let info: String = redis.query(redis::cmd("INFO").arg("persistence")).await?;
+    if fields(&info).get("aof_enabled") == Some(&"0") {
+        return Err(Error::Unsupported(
+            "durability `fsynced` needs `appendonly yes` in Redis".to_owned(),
+        ));
+    }
+    let known: Vec<Option<redis::Value>> = redis
+        .query(redis::cmd("COMMAND").arg("INFO").arg("WAITAOF"))
+        .await?;
+    if known.iter().any(Option::is_some) {
+        return Ok(How::WaitAof);
+    }
+    // Not every Redis lets itself be asked.
+    let policy: HashMap<String, String> = redis
+        .query(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
+        .await
+        .unwrap_or_default();
+    if policy.get("appendfsync").map(String::as_str) == Some("always") {
+        return Ok(How::Always);
+    }
+    Err(Error::Unsupported(
+        "durability `fsynced` needs `WAITAOF`, which Redis has since 7.2 and Valkey always, or `appendfsync always`"
+            .to_owned(),
+    ))
+}
+
+fn fields(info: &str) -> HashMap<&str, &str> {
+    info.lines()
+        .filter_map(|line| line.trim_end().split_once(':'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Warning, fields, warnings};
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let info = "# Persistence\r\naof_enabled:0\r\n# Memory\r\nmaxmemory_policy:allkeys-lru\r\n";
+        let found = warnings(&fields(info));
+        assert_eq!(
+            found,
+            [
+                Warning::NoAppendOnlyFile,
+                Warning::Eviction("allkeys-lru".to_owned())
+            ]
+        );
+        assert!(
+            found
+                .iter()
+                .all(|warning| warning.to_string().contains("set `"))
+        );
+        assert_eq!(
+            warnings(&fields("aof_enabled:1\r\nmaxmemory_policy:noeviction\r\n")),
+            []
+        );
+    }
+}
