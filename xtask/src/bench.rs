@@ -7,7 +7,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context;
 
-use crate::{redis, say, workspace};
+use crate::server::{self, Wanted};
+use crate::{say, workspace};
 
 /// Measures the whole system: release binaries, a private Redis.
 #[derive(clap::Args)]
@@ -25,13 +26,13 @@ pub(crate) struct BenchArgs {
 
 /// Builds, then runs the benchmark on this terminal.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let redis_server = redis::server()?;
+    let server = server::get(Wanted::Redis)?;
     say::step("building for release");
     let crates = ["-p", "server", "-p", "queue", "-p", "worker", "-p", "e2e"];
     workspace::run(workspace::cargo(&["build", "--release", "--bins"]).args(crates))?;
 
     let mut bench = Command::new(workspace::target_dir()?.join("release").join("bench"));
-    bench.env(redis::SERVER_VARIABLE, redis_server);
+    bench.env(server::VARIABLE, &server.path);
     if args.quick {
         bench.arg("--quick");
     }

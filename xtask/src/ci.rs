@@ -31,12 +31,12 @@ pub(crate) fn lint(_: &LintArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn run(_: &CiArgs) -> ExitCode {
     let failed = checks();
     let start = Instant::now();
-    let counts = test::count(&TestArgs::default());
-    report("test", counts.is_success(), start);
+    let outcome = test::outcome(&TestArgs::default());
+    report("test", outcome.is_success(), start);
     if !failed.is_empty() {
         say::error(&format!("failed: {}", failed.join(", ")));
     }
-    let code = test::close(counts);
+    let code = outcome.close();
     if failed.is_empty() {
         code
     } else {

@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use crate::child::{self, Child, Role};
 use crate::plan::{self, Process};
 use crate::ports::Ports;
+use crate::server::{self, Wanted};
 use crate::stack::{Stack, Waited};
 use crate::{probe, redis, say, workspace};
 
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &DevArgs) -> anyhow::Result<ExitCode> {
 
 impl OwnRedis {
     fn find() -> anyhow::Result<Self> {
-        let server = redis::server()?;
+        let server = server::get(Wanted::Redis)?.path;
         let folder = workspace::target_dir()?.join("dev").join("redis");
         let lock = lock(&folder)?;
         Ok(Self {

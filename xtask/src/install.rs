@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{anyhow, bail};
 
 use crate::say;
+use crate::server::VARIABLE;
 use crate::workspace::{find_program, run, shown};
 
 /// One package manager: what refreshes its lists, and what installs one of the packages.
@@ -90,7 +91,7 @@ pub(crate) fn redis() -> anyhow::Result<()> {
     }
     Err(anyhow!(
         "{} could not install any of: {}. Install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or \
-         `valkey-server` is on PATH, or set REDIS_SERVER to it",
+         `valkey-server` is on PATH, or set {VARIABLE} to it",
         manager.program,
         manager.packages.join(", "),
     ))

@@ -9,14 +9,17 @@ mod ci;
 mod counts;
 mod dev;
 mod install;
+mod outcome;
 mod plan;
 mod ports;
 mod probe;
 mod redis;
 mod say;
+mod server;
 mod stack;
 mod test;
 mod tidy;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;

@@ -1,18 +1,23 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-//! Installs Redis where it is missing, builds the binaries that end-to-end tests start, and ends in one plain line,
-//! `N passed, N failed`.
+//! Installs Redis where it is missing, builds the binaries that end-to-end tests start, and ends in one plain line:
+//! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::counts::{self, Counts};
-use crate::{redis, say, workspace};
+use crate::outcome::Outcome;
+use crate::server::{self, Wanted};
+use crate::{say, workspace};
 
-/// Runs every test; the last line is `N passed, N failed`.
+/// Runs every test; the last line is `N passed, N failed`, or `skipped: WHY` with exit code 77.
 #[derive(clap::Args, Default)]
 pub(crate) struct TestArgs {
+    /// The server to test with.
+    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    server: Wanted,
     /// Run only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -21,49 +26,33 @@ pub(crate) struct TestArgs {
     extra: Vec<String>,
 }
 
-/// Runs the tests and prints the counts.
+/// Runs the tests and prints how that ended.
 pub(crate) fn run(args: &TestArgs) -> ExitCode {
-    close(count(args))
+    outcome(args).close()
 }
 
-/// Prints the last line, and turns it into an exit code.
-pub(crate) fn close(counts: Counts) -> ExitCode {
-    say::line(counts);
-    if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+/// Runs the tests.
+pub(crate) fn outcome(args: &TestArgs) -> Outcome {
+    Outcome::of(count(args))
 }
 
-/// Runs the tests. What keeps them from running counts as a failure, so that a count always comes out.
-pub(crate) fn count(args: &TestArgs) -> Counts {
-    try_count(args).unwrap_or_else(|error| {
-        say::error(&format!("{error:#}"));
-        Counts {
-            passed: 0,
-            failed: 1,
-        }
-    })
-}
-
-fn try_count(args: &TestArgs) -> anyhow::Result<Counts> {
-    let redis_server = redis::server()?;
+fn count(args: &TestArgs) -> anyhow::Result<Counts> {
+    let server = server::get(args.server)?;
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
-    say::step("tests");
-    let mut counts = counts::run(&mut tests(args, &redis_server))?;
+    say::step(&format!("tests with {server}"));
+    let mut counts = counts::run(&mut tests(args, &server.path))?;
     // A narrowed run is about some tests, and those are hardly in the documentation.
     if args.filter.is_none() && args.extra.is_empty() {
         say::step("examples in the documentation");
         let mut examples = workspace::cargo(&["test", "--workspace", "--doc"]);
-        counts += counts::run(with_environment(&mut examples, &redis_server))?;
+        counts += counts::run(with_environment(&mut examples, &server.path))?;
     }
     Ok(counts)
 }
 
-fn tests(args: &TestArgs, redis_server: &Path) -> Command {
+fn tests(args: &TestArgs, server: &Path) -> Command {
     let mut command = if has_nextest() {
         let mut command = workspace::cargo(&["nextest", "run", "--workspace"]);
         if std::env::var_os("CI").is_some() {
@@ -76,16 +65,16 @@ fn tests(args: &TestArgs, redis_server: &Path) -> Command {
         workspace::cargo(&["test", "--workspace", "--no-fail-fast", "--all-targets"])
     };
     command.args(&args.filter).args(&args.extra);
-    with_environment(&mut command, redis_server);
+    with_environment(&mut command, server);
     command
 }
 
-fn with_environment<'a>(command: &'a mut Command, redis_server: &Path) -> &'a mut Command {
+fn with_environment<'a>(command: &'a mut Command, server: &Path) -> &'a mut Command {
     if std::io::stdout().is_terminal() && say::has_colour() {
         // The runner writes to a pipe, which we pass on to a terminal.
         command.env("CARGO_TERM_COLOR", "always");
     }
-    command.env(redis::SERVER_VARIABLE, redis_server)
+    command.env(server::VARIABLE, server)
 }
 
 fn has_nextest() -> bool {
