@@ -7,11 +7,18 @@
 )]
 
 mod backend;
+mod cancel;
+mod durability;
 mod faults;
 mod follow;
+mod idempotency;
 mod inspect;
+mod kinds;
+mod limits;
 mod lines;
 mod memory;
+mod options;
 mod producer;
+mod registry;
 mod rig;
 mod stop;
