@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{Registry, WorkerArgs, metrics::MetricsLayer, panic::on_panic};
+use crate::{Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic};
 
 /// Where health is served unless said otherwise.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
@@ -130,14 +130,14 @@ impl App {
         let concurrency = self.args.concurrency as usize;
         let tracker = lifecycle.tracker().clone();
         // From the outside in: the backend's own layer acknowledges, then at most so many run, each on a task of
-        // its own, and a panic ends there.
+        // its own that ends with its attempt, and a panic ends there.
         let monitor = Monitor::new().register(move |_| {
             let tracker = tracker.clone();
             WorkerBuilder::new(name.as_str())
                 .backend(backend.clone())
                 .concurrency(concurrency)
                 .layer(metrics.clone())
-                .parallelize(move |attempt| tracker.spawn(attempt))
+                .parallelize(move |attempt| AbortOnDrop::from(tracker.spawn(attempt)))
                 .layer(CatchPanicLayer::<_, broker::JobError>::with_panic_handler(
                     on_panic,
                 ))

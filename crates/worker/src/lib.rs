@@ -2,6 +2,7 @@
 //!
 //! Build your own worker by putting your handlers into a [`Registry`] and giving it to [`App::build`].
 
+mod abort;
 mod app;
 mod args;
 mod chat;
