@@ -17,7 +17,9 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic};
+use crate::{
+    Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+};
 
 /// Where health is served unless said otherwise.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
@@ -26,14 +28,17 @@ const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 pub struct App {
     args: WorkerArgs,
     name: String,
-    registry: Registry,
+    registry: Dispatch,
     redis: Redis,
     listener: TcpListener,
 }
 
 impl App {
     /// Checks the settings and binds the health endpoints. Redis is not needed yet.
-    pub async fn build(args: WorkerArgs, registry: Registry) -> anyhow::Result<Self> {
+    pub async fn build<S>(args: WorkerArgs, registry: Registry<S>) -> anyhow::Result<Self>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
         args.validate()?;
         let redis = Redis::new(&args.redis)?;
         let address = args.health_listen.unwrap_or(HEALTH);
@@ -43,7 +48,7 @@ impl App {
         Ok(Self {
             args,
             name,
-            registry,
+            registry: registry.into_service(),
             redis,
             listener,
         })
