@@ -34,6 +34,7 @@
 //! - What a function may take and return: [`JobFn`], [`State`], [`FromJob`]. What a failure leads to: [`JobError`].
 //! - tower layers around all kinds: [`Registry::layer`]; around one: [`Route::layer`].
 //! - Payloads that must fit the JSON Schema of their type: `Registry::register_validated`, with the feature `schema`.
+//! - Tests without Redis: `testing::Harness`, with the feature `testing`.
 
 mod abort;
 mod app;
@@ -53,6 +54,8 @@ mod route;
 #[cfg(feature = "schema")]
 mod schema;
 mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use app::App;
 pub use args::WorkerArgs;
