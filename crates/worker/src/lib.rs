@@ -35,6 +35,8 @@
 //! - tower layers around all kinds: [`Registry::layer`]; around one: [`Route::layer`].
 //! - Payloads that must fit the JSON Schema of their type: `Registry::register_validated`, with the feature `schema`.
 //! - Tests without Redis: `testing::Harness`, with the feature `testing`.
+//!
+//! `examples/assistant.rs` has all of it in one file.
 
 mod abort;
 mod app;

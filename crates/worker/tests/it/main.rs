@@ -7,6 +7,8 @@
 )]
 
 #[cfg(test)]
+mod assistant;
+#[cfg(test)]
 mod functions;
 #[cfg(test)]
 mod harness;
