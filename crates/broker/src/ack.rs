@@ -14,7 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 use tracing::{debug, error, warn};
 
-use crate::{JobHandle, Output, StopReason, handle::Written, outcome::Outcome};
+use crate::{
+    JobHandle, Output, StopReason,
+    handle::{Attempt, Written},
+    outcome::Outcome,
+};
 
 /// Hung outside all other layers by the backend itself.
 #[derive(Clone, Debug)]
@@ -71,7 +75,7 @@ where
             let handle = handle.ok_or("the task does not come from this backend")?;
             let result = within(&handle, attempt, &hard, grace).await;
             let result = result.map(|result| result.map_err(Into::into));
-            let outcome = outcome(&handle, result);
+            let outcome = outcome(handle.fixed(), result);
             debug!(job = %handle.id(), attempt = handle.attempt(), ?outcome, "attempt ended");
             match handle.end(outcome).await {
                 Some(Written::Yes) => {}
@@ -106,7 +110,7 @@ async fn within<T>(
         biased;
         result = &mut attempt => return Some(result),
         () = handle.cancelled().cancelled() => {}
-        () = limit => handle.stop(StopReason::Timeout),
+        () = limit => drop(handle.fixed().stop(StopReason::Timeout)),
     }
     tokio::select! {
         biased;
@@ -120,14 +124,14 @@ async fn within<T>(
 }
 
 /// What became of the job. A result counts even if the attempt should have ended: the work is done.
-fn outcome(handle: &JobHandle, result: Option<Result<Output, BoxDynError>>) -> Outcome {
-    let pause = || handle.pause();
-    match (result, handle.stopped()) {
+pub(crate) fn outcome(attempt: &Attempt, result: Option<Result<Output, BoxDynError>>) -> Outcome {
+    let pause = || attempt.pause();
+    match (result, attempt.stopped()) {
         (Some(result), None) => Outcome::of(result, pause),
         (Some(Ok(output)), _) => Outcome::of(Ok(output), pause),
         (_, Some(StopReason::Cancelled)) => Outcome::Cancel,
         (_, Some(StopReason::Timeout)) => {
-            let limit = handle.timeout().unwrap_or_default();
+            let limit = attempt.timeout.unwrap_or_default();
             let message = format!("the attempt took longer than {} ms", limit.as_millis());
             Outcome::Retry(Failure::new(FailureCode::Timeout, message), pause())
         }

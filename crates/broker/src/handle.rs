@@ -126,6 +126,11 @@ impl Attempt {
             .is_cancelled()
             .then(|| self.why.get().copied().unwrap_or(StopReason::Stopping))
     }
+
+    /// The pause before another attempt, by the job's own policy.
+    pub(crate) fn pause(&self) -> Duration {
+        Duration::from_millis(self.retry.delay_ms(self.spent, rand::rng().random()))
+    }
 }
 
 /// A worker's hold on one attempt of one job. apalis carries it in the task's data.
@@ -175,14 +180,8 @@ impl JobHandle {
         self.attempt.stopped()
     }
 
-    pub(crate) fn stop(&self, why: StopReason) {
-        self.attempt.stop(why);
-    }
-
-    /// The pause before another attempt, by the job's own policy.
-    pub(crate) fn pause(&self) -> Duration {
-        let policy = &self.attempt.retry;
-        Duration::from_millis(policy.delay_ms(self.attempt.spent, rand::rng().random()))
+    pub(crate) fn fixed(&self) -> &Attempt {
+        &self.attempt
     }
 
     /// Publishes an event of the job. Waits while too much is on its way to Redis.

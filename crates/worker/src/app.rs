@@ -18,7 +18,9 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{Registry, WorkerArgs, metrics::MetricsLayer, panic::on_panic};
+use crate::{
+    Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+};
 
 /// Where health is served unless said otherwise.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3002);
@@ -27,14 +29,17 @@ const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 pub struct App {
     args: WorkerArgs,
     name: String,
-    registry: Registry,
+    registry: Dispatch,
     redis: Redis,
     listener: TcpListener,
 }
 
 impl App {
     /// Checks the settings and binds the health endpoints. Redis is not needed yet.
-    pub async fn build(args: WorkerArgs, registry: Registry) -> anyhow::Result<Self> {
+    pub async fn build<S>(args: WorkerArgs, registry: Registry<S>) -> anyhow::Result<Self>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
         args.validate()?;
         let redis = Redis::new(&args.redis)?;
         let address = args.health_listen.unwrap_or(HEALTH);
@@ -44,7 +49,7 @@ impl App {
         Ok(Self {
             args,
             name,
-            registry,
+            registry: registry.into_service(),
             redis,
             listener,
         })
@@ -153,14 +158,14 @@ impl App {
         let concurrency = self.args.concurrency as usize;
         let tracker = lifecycle.tracker().clone();
         // From the outside in: the backend's own layer acknowledges, then at most so many run, each on a task of
-        // its own, and a panic ends there.
+        // its own that ends with its attempt, and a panic ends there.
         let monitor = Monitor::new().register(move |_| {
             let tracker = tracker.clone();
             WorkerBuilder::new(name.as_str())
                 .backend(backend.clone())
                 .concurrency(concurrency)
                 .layer(metrics.clone())
-                .parallelize(move |attempt| tracker.spawn(attempt))
+                .parallelize(move |attempt| AbortOnDrop::from(tracker.spawn(attempt)))
                 .layer(CatchPanicLayer::<_, broker::JobError>::with_panic_handler(
                     on_panic,
                 ))

@@ -12,7 +12,10 @@ use crate::{JobContext, Registry};
 
 /// Adds the `chat` handler, which takes `work` for each message.
 #[must_use]
-pub fn chat(registry: Registry, work: Duration) -> Registry {
+pub fn chat<S>(registry: Registry<S>, work: Duration) -> Registry<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     let kind = Kind::new(CHAT_KIND).expect("the constant follows the rules of names");
     registry.register(kind, move |context, payload| run(context, payload, work))
 }

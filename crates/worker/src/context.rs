@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use broker::{EmitError, JobHandle, StopReason};
-use protocol::{EventType, JobId, Kind, Tenant};
+use broker::{EmitError, JobError, JobHandle, StopReason};
+use protocol::{EventType, FailureCode, JobId, Kind, Tenant};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
 /// One attempt of one job, seen from its handler.
@@ -60,7 +60,8 @@ impl JobContext {
         self.handle.timeout()
     }
 
-    /// Cancelled when the attempt should end; [`Self::stopped`] says why. After a grace it is abandoned.
+    /// Cancelled when the attempt should end; [`Self::stopped`] says why. After a grace it is abandoned: dropped at its
+    /// next await. Where the worker must stop now, there is no grace.
     pub fn cancelled(&self) -> &CancellationToken {
         self.handle.cancelled()
     }
@@ -72,17 +73,21 @@ impl JobContext {
     }
 
     /// Publishes how far the job is, as any JSON value.
-    pub async fn progress<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EmitError> {
+    ///
+    /// Waits while too much is on its way to Redis. Fails when the attempt is over, after which another may be made,
+    /// and for good when the value is no JSON or over
+    /// [`MAX_EVENT_DATA_BYTES`](protocol::limits::MAX_EVENT_DATA_BYTES).
+    pub async fn progress<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), JobError> {
         self.emit(EventType::Progress, data).await
     }
 
-    /// Publishes a piece of the job's output.
-    pub async fn chunk<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), EmitError> {
+    /// Publishes a piece of the job's output. See [`JobContext::progress`] for how it fails.
+    pub async fn chunk<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), JobError> {
         self.emit(EventType::Chunk, data).await
     }
 
-    /// Publishes a line for people.
-    pub async fn log(&self, line: &str) -> Result<(), EmitError> {
+    /// Publishes a line for people. See [`JobContext::progress`] for how it fails.
+    pub async fn log(&self, line: &str) -> Result<(), JobError> {
         self.emit(EventType::Log, line).await
     }
 
@@ -90,8 +95,15 @@ impl JobContext {
         &self,
         event: EventType,
         data: &T,
-    ) -> Result<(), EmitError> {
-        let data = to_raw_value(data).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        self.handle.emit(event, data).await
+    ) -> Result<(), JobError> {
+        // The next attempt would emit the same.
+        let fatal = |message: String| JobError::fatal(FailureCode::Error, message);
+        let data =
+            to_raw_value(data).map_err(|error| fatal(format!("the event is not JSON: {error}")))?;
+        match self.handle.emit(event, data).await {
+            Ok(()) => Ok(()),
+            Err(error @ EmitError::TooLarge(_)) => Err(fatal(error.to_string())),
+            Err(error) => Err(JobError::retry(error.to_string())),
+        }
     }
 }
