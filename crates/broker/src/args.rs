@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use protocol::Durability;
 
 /// Where Redis is and how patient to be with it.
 #[derive(Args, Clone, Debug)]
@@ -27,6 +28,27 @@ impl RedisArgs {
     /// How long to wait for an answer.
     pub const fn timeout(&self) -> Duration {
         Duration::from_millis(self.redis_timeout_ms)
+    }
+}
+
+/// What is made sure of before a job is confirmed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DurabilityArgs {
+    /// When a message counts as accepted: `written` to Redis' memory (what its disk has depends on `appendfsync`),
+    /// `fsynced` to its disk (needs `WAITAOF`, which Redis has since 7.2, or `appendfsync always`), or `replicated`
+    #[arg(long, env = "DURABILITY", default_value_t = Durability::Written)]
+    pub durability: Durability,
+    /// How many replicas must have a message for `replicated`
+    #[arg(long, env = "REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub replicas: u32,
+}
+
+impl Default for DurabilityArgs {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Written,
+            replicas: 1,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub mod testing;
 mod wake;
 
 pub use ack::{AckLayer, AckService};
-pub use args::{QueueArgs, RedisArgs};
+pub use args::{DurabilityArgs, QueueArgs, RedisArgs};
 pub use backend::{ConsumerConfig, RedisBackend};
 pub use backoff::Backoff;
 pub use connection::Redis;

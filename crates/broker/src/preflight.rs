@@ -4,8 +4,9 @@
 use std::{collections::HashMap, fmt};
 
 use protocol::Durability;
+use tracing::{debug, info, warn};
 
-use crate::{Error, Redis, durable::How};
+use crate::{Backoff, DurabilityArgs, Error, Redis, durable::How};
 
 /// Something about Redis that an operator should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,31 @@ impl Preflight {
             version: (*version).to_owned(),
             warnings: warnings(&info),
         })
+    }
+}
+
+impl Preflight {
+    /// Waits for Redis, looks, and logs what was found. Fails where the durability can't be had.
+    pub async fn report(redis: &Redis, args: DurabilityArgs) -> Result<(), Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            match Self::check(redis, args.durability, args.replicas).await {
+                Ok(Self { version, warnings }) => {
+                    info!(version, durability = %args.durability, "Redis answers");
+                    for warning in warnings {
+                        warn!("{warning}");
+                    }
+                    return Ok(());
+                }
+                Err(error) if error.is_temporary() => tokio::time::sleep(backoff.pause()).await,
+                // A Redis that does not let itself be asked is used all the same.
+                Err(error) if args.durability == Durability::Written => {
+                    debug!(%error, "Redis does not say how it is set up");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

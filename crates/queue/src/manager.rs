@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use broker::{QueueArgs, Redis};
+use broker::{DurabilityArgs, Preflight, QueueArgs, Redis};
 use prometheus_client::registry::Registry;
 use service::{
     ExposureArgs, Lifecycle, Readiness, ShutdownArgs, TelemetryArgs, health, lifecycle::Handle,
@@ -95,9 +95,16 @@ impl Manager {
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let check = readiness.check("redis");
+        let redis = self.redis.clone();
         let upkeep = Upkeep::new(self.redis, self.args.keep, metrics, check);
         let router = health::router(readiness.clone(), Arc::new(registry));
         let soft = lifecycle.soft();
+        let until = soft.clone();
+        lifecycle.spawn("preflight", async move {
+            // A manager promises nothing, so there is nothing that could fail.
+            let report = Preflight::report(&redis, DurabilityArgs::default());
+            until.run_until_cancelled(report).await;
+        });
         let interval = Duration::from_millis(self.args.interval_ms);
         lifecycle.spawn("health", health::serve(self.listener, router, soft.clone()));
         lifecycle.spawn("upkeep", async move {

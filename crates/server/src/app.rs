@@ -5,11 +5,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use broker::{Producer, ProducerConfig, Redis, RedisBackend};
+use broker::{Preflight, Producer, ProducerConfig, Redis, RedisBackend};
 use prometheus_client::registry::Registry;
 use service::{Handle, Readiness, health, listen};
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     Admission, Hub, Metrics, OriginPolicy, ServerArgs,
@@ -97,7 +97,18 @@ impl App {
         };
         life.spawn("drain", drain.run(life.soft(), life.hard(), stop.clone()));
 
+        let (handle, preflight, durability) = (life.clone(), redis.clone(), args.durability);
+        life.spawn("preflight", async move {
+            let report = Preflight::report(&preflight, durability);
+            let soft = handle.soft();
+            if let Some(Err(error)) = soft.run_until_cancelled(report).await {
+                error!("{error}");
+                handle.fail();
+            }
+        });
         let config = ProducerConfig {
+            durability: args.durability.durability,
+            replicas: args.durability.replicas,
             accept_timeout: Duration::from_millis(args.accept_timeout_ms),
             hard: life.hard(),
             ..ProducerConfig::default()

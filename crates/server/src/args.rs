@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use broker::{QueueArgs, RedisArgs};
+use broker::{DurabilityArgs, QueueArgs, RedisArgs};
 use clap::{Parser, value_parser};
 use protocol::limits;
 use service::{ExposureArgs, ShutdownArgs, TelemetryArgs};
@@ -78,6 +78,9 @@ pub struct ServerArgs {
     /// Where Redis is.
     #[command(flatten, next_help_heading = "Redis")]
     pub redis: RedisArgs,
+    /// When a message counts as accepted.
+    #[command(flatten, next_help_heading = "Durability")]
+    pub durability: DurabilityArgs,
     /// How much is kept.
     #[command(flatten, next_help_heading = "Retention")]
     pub queue: QueueArgs,

@@ -12,7 +12,10 @@ use apalis::{
     prelude::{Monitor, WorkerBuilder},
 };
 use apalis_core::worker::ext::parallelize::ParallelizeExt as _;
-use broker::{ConsumerConfig, Producer, ProducerConfig, Pulse, Redis, RedisBackend, WorkerCard};
+use broker::{
+    ConsumerConfig, DurabilityArgs, Preflight, Producer, ProducerConfig, Pulse, Redis,
+    RedisBackend, WorkerCard,
+};
 use service::{Readiness, health, lifecycle::Handle, listen};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -93,6 +96,12 @@ impl App {
                 }
                 readiness.drain();
             }
+        });
+        let (redis, soft) = (self.redis.clone(), lifecycle.soft());
+        lifecycle.spawn("preflight", async move {
+            // A worker promises nothing, so there is nothing that could fail.
+            let report = Preflight::report(&redis, DurabilityArgs::default());
+            soft.run_until_cancelled(report).await;
         });
         // Health is served until the last job is settled.
         let over = CancellationToken::new();

@@ -105,6 +105,30 @@ async fn a_stalled_redis_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_worker_with_no_place_left_notices_that_redis_is_away() {
+    let server = TestRedis::start().await;
+    let mut args = server.args("test");
+    args.redis_timeout_ms = 200;
+    let mut rig = Rig::on(server, QueueArgs::default());
+    rig.redis = broker::Redis::new(&args).unwrap();
+    let setup = Setup {
+        capacity: 1,
+        lease: Duration::from_millis(900),
+        ..Setup::default()
+    };
+    let mut worker = rig.worker("w", setup, async |_, _| std::future::pending().await);
+    let id = rig.submit("1", JobOptions::default()).await;
+    rig.until_state(id, JobState::Active).await;
+    worker.until_ready(true).await;
+    rig.server.stall();
+    worker.until_ready(false).await;
+    rig.server.resume();
+    worker.until_ready(true).await;
+    worker.hard.cancel();
+    worker.end().await;
+}
+
+#[tokio::test]
 async fn a_worker_waits_for_redis_to_come() {
     let mut rig = Rig::on(TestRedis::stopped(&[]), QueueArgs::default());
     let runs = Runs::default();

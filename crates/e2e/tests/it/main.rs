@@ -9,6 +9,7 @@
 mod faults;
 mod flow;
 mod jobs;
+mod promises;
 mod redis_faults;
 mod stop;
 mod traffic;
