@@ -2,13 +2,12 @@
 //!
 //! Only prepares: what is measured is in the crate `e2e`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context;
-
-use crate::server::{self, Wanted};
-use crate::{say, workspace};
+use crate::program;
+use crate::server::Wanted;
 
 /// Measures the whole system: release binaries, a private Redis.
 #[derive(clap::Args)]
@@ -26,25 +25,13 @@ pub(crate) struct BenchArgs {
 
 /// Builds, then runs the benchmark on this terminal.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let server = server::get(Wanted::Redis)?;
-    say::step("building for release");
-    let crates = ["-p", "server", "-p", "queue", "-p", "worker", "-p", "e2e"];
-    workspace::run(workspace::cargo(&["build", "--release", "--bins"]).args(crates))?;
-
-    let mut bench = Command::new(workspace::target_dir()?.join("release").join("bench"));
-    bench.env(server::VARIABLE, &server.path);
+    let mut flags = Vec::new();
     if args.quick {
-        bench.arg("--quick");
+        flags.push(OsString::from("--quick"));
     }
     if let Some(file) = &args.json {
-        // The benchmark stays in the caller's folder, so a relative path means what it says.
-        bench.arg("--json").arg(file);
+        flags.extend([OsString::from("--json"), file.into()]);
     }
-    bench.args(&args.extra);
-    let status = bench.status().context("could not run the benchmark")?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    flags.extend(args.extra.iter().map(OsString::from));
+    program::run("bench", Wanted::Redis, flags)
 }

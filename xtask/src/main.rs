@@ -13,8 +13,10 @@ mod outcome;
 mod plan;
 mod ports;
 mod probe;
+mod program;
 mod redis;
 mod say;
+mod scale;
 mod server;
 mod stack;
 mod test;
@@ -34,6 +36,7 @@ enum Command {
     Test(test::TestArgs),
     Tidy(tidy::TidyArgs),
     Bench(bench::BenchArgs),
+    Scale(scale::ScaleArgs),
     Lint(ci::LintArgs),
     Ci(ci::CiArgs),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(args) => Ok(test::run(&args)),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Lint(args) => ci::lint(&args),
         Command::Ci(args) => Ok(ci::run(&args)),
     };

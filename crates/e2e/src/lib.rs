@@ -5,6 +5,7 @@
 mod client;
 mod ledger;
 mod process;
+pub mod scale;
 mod system;
 
 pub use client::Client;

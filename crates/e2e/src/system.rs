@@ -19,6 +19,8 @@ pub struct Settings {
     pub server: Vec<String>,
     /// Arguments of every worker.
     pub worker: Vec<String>,
+    /// Arguments of every manager.
+    pub manager: Vec<String>,
     /// Which binary the workers are.
     pub worker_binary: &'static str,
 }
@@ -31,6 +33,7 @@ impl Default for Settings {
             managers: 1,
             server: Vec::new(),
             worker: Vec::new(),
+            manager: Vec::new(),
             worker_binary: "worker",
         }
     }
@@ -124,7 +127,8 @@ impl System {
 
     /// Starts one more queue manager.
     pub fn add_manager(&mut self) -> &mut Process {
-        let manager = self.begin("queue", "--listen", &[]);
+        let arguments = self.settings.manager.clone();
+        let manager = self.begin("queue", "--listen", &arguments);
         self.managers.push(manager);
         self.managers.last_mut().expect("one was just added")
     }

@@ -90,7 +90,7 @@ async fn a_job_that_was_started_does_not_expire() {
     };
     let id = rig.submit("1", options).await;
     let worker = rig.worker("w", Setup::default(), async |_, _| {
-        Err(JobError::retry_after("later", Duration::from_hours(1)).into())
+        Err(JobError::retry_after("later", Duration::from_secs(3600)).into())
     });
     rig.until_state(id, JobState::Delayed).await;
     let kept: i64 = rig.server.command(&["ZCARD", "test{chat}:expiring"]).await;
