@@ -20,5 +20,6 @@ mod memory;
 mod options;
 mod producer;
 mod registry;
+mod retention;
 mod rig;
 mod stop;
