@@ -14,4 +14,5 @@ mod lines;
 mod memory;
 mod producer;
 mod rig;
+mod scan;
 mod stop;
