@@ -70,7 +70,23 @@ impl Control {
     /// Forgets jobs with their results, logs and idempotency keys. Those that still wait are cancelled first; active
     /// ones are in conflict.
     pub async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
-        self.each(&DELETE, queue, ids, |_| {}).await
+        self.each(&DELETE, queue, ids, |call| {
+            call.arg("");
+        })
+        .await
+    }
+
+    /// Forgets those jobs that are still in a state; others are in conflict.
+    pub async fn delete_in(
+        &self,
+        queue: &QueueName,
+        state: JobState,
+        ids: &[JobId],
+    ) -> Result<Vec<Done>, Error> {
+        self.each(&DELETE, queue, ids, |call| {
+            call.arg(state.as_str());
+        })
+        .await
     }
 
     async fn each(

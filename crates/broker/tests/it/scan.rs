@@ -156,3 +156,33 @@ async fn a_change_of_settings_leaves_the_rest_alone() {
     let back = rig.inspector.settings(&rig.queue).await.unwrap();
     assert_eq!((back.paused, back.max_active), (true, None));
 }
+
+#[tokio::test]
+async fn what_changed_meanwhile_is_not_withdrawn_or_deleted() {
+    let rig = Rig::new().await;
+    let control = Control::new(rig.redis.clone(), rig.args.clone());
+    let id = rig.submit("1", JobOptions::default()).await;
+    let delete = async |state| control.delete_in(&rig.queue, state, &[id]).await.unwrap()[0];
+    assert_eq!(
+        delete(JobState::Failed).await,
+        Done::Conflict(JobState::Waiting)
+    );
+    let worker = rig.worker("w", Setup::default(), |handle, _| async move {
+        handle.cancelled().cancelled().await;
+        Ok("0".into())
+    });
+    rig.until_state(id, JobState::Active).await;
+    let left = control.withdraw(&rig.queue, &[id]).await.unwrap()[0];
+    assert_eq!(left, Done::Conflict(JobState::Active));
+    assert!(rig.get(id).await.cancel_at.is_none());
+    control.cancel(&rig.queue, &[id], None).await.unwrap();
+    // Its handler had a result all the same.
+    rig.until_state(id, JobState::Completed).await;
+    assert_eq!(
+        delete(JobState::Cancelled).await,
+        Done::Conflict(JobState::Completed)
+    );
+    assert_eq!(delete(JobState::Completed).await, Done::Yes);
+    worker.stop().await;
+    assert!(rig.inspector.find(id).await.unwrap().is_none());
+}

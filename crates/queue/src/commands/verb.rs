@@ -76,7 +76,10 @@ impl Verb {
                 control.withdraw(queue, ids).await
             }
             Self::Cancel | Self::Drain => control.cancel(queue, ids, None).await,
-            Self::Delete => control.delete(queue, ids).await,
+            Self::Delete => match state {
+                Some(state) => control.delete_in(queue, state, ids).await,
+                None => control.delete(queue, ids).await,
+            },
         }
     }
 }
