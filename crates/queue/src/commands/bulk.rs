@@ -5,9 +5,8 @@
 use std::fmt::Write as _;
 
 use broker::{Control, Done};
-use protocol::{JobId, JobState};
+use protocol::{JobId, JobState, QueueName};
 use serde::Serialize;
-use serde_json::json;
 
 use super::{selection::Filter, verb::Verb};
 use crate::{console::Console, fault::Fault, interrupt::stopped, progress::Progress};
@@ -36,6 +35,18 @@ struct Skipped {
     state: Option<JobState>,
 }
 
+/// A tally as programs get it. Every name is always there.
+#[derive(Serialize)]
+struct Summary<'a> {
+    queue: &'a QueueName,
+    verb: &'static str,
+    dry_run: bool,
+    /// Whether all were gone through.
+    finished: bool,
+    #[serde(flatten)]
+    tally: &'a Tally,
+}
+
 /// How a command was asked to go about it.
 #[derive(Clone, Copy)]
 pub(super) struct Manner {
@@ -54,18 +65,13 @@ pub(super) async fn bulk(
     let mut tally = Tally::default();
     let result = go_through(console, control, verb, filter, manner.dry_run, &mut tally).await;
     if manner.json {
-        let mut summary = json!({
-            "queue": filter.queue,
-            "verb": verb.name(),
-            "dry_run": manner.dry_run,
-            "finished": result.is_ok(),
-        });
-        if let (Some(summary), Ok(serde_json::Value::Object(tally))) =
-            (summary.as_object_mut(), serde_json::to_value(&tally))
-        {
-            summary.extend(tally);
-        }
-        console.out.json(&summary)?;
+        console.out.json(&Summary {
+            queue: &filter.queue,
+            verb: verb.name(),
+            dry_run: manner.dry_run,
+            finished: result.is_ok(),
+            tally: &tally,
+        })?;
     } else {
         console.out.print(&said(verb, manner.dry_run, &tally))?;
     }

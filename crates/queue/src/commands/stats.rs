@@ -4,6 +4,7 @@ use broker::QueueSettings;
 use clap::Args;
 use comfy_table::{Cell, CellAlignment};
 use protocol::JobState;
+use serde::Serialize;
 use serde_json::json;
 
 use super::tenants::shown;
@@ -23,6 +24,14 @@ pub struct StatsArgs {
     pub json: bool,
 }
 
+/// A queue's figures and what is set for it, for programs.
+#[derive(Serialize)]
+struct WithSettings<'a> {
+    #[serde(flatten)]
+    stats: &'a QueueStats,
+    settings: &'a QueueSettings,
+}
+
 pub(crate) async fn stats(console: &Console, args: &StatsArgs) -> Result<(), Fault> {
     let stats = survey(&console.inspector)
         .await
@@ -36,14 +45,7 @@ pub(crate) async fn stats(console: &Console, args: &StatsArgs) -> Result<(), Fau
         let queues: Vec<_> = stats
             .iter()
             .zip(&settings)
-            .map(|(stats, settings)| {
-                let QueueStats {
-                    queue,
-                    jobs,
-                    totals,
-                } = stats;
-                json!({ "queue": queue, "jobs": jobs, "totals": totals, "settings": settings })
-            })
+            .map(|(stats, settings)| WithSettings { stats, settings })
             .collect();
         return console.out.json(&json!({ "queues": queues }));
     }

@@ -166,3 +166,30 @@ async fn a_job_that_makes_no_sense_is_refused() {
     assert!(rig.inspector.queues().await.unwrap().is_empty());
     rig.submit("chat", "done", "1", JobOptions::default()).await;
 }
+
+#[tokio::test]
+async fn waiting_goes_on_through_an_outage() {
+    let mut rig = Rig::over(broker::testing::TestRedis::durable().await, "outage");
+    let words = ["enqueue", "done", "7", "--wait"];
+    let mut process = crate::rig::Process::start(rig.command(&words));
+    broker::testing::until("the job is stored", async || {
+        process.out().contains("queued").then_some(())
+    })
+    .await;
+    rig.server.kill();
+    broker::testing::until("the outage is said", async || {
+        process.err().contains("Redis at").then_some(())
+    })
+    .await;
+    rig.server.run().await;
+    let worker = Worker::start(&rig, "chat", Duration::from_secs(10));
+    let (status, _) = process.ended().await;
+    assert!(status.success(), "{}", process.err());
+    assert!(
+        process.out().ends_with("completed 7\n"),
+        "{}",
+        process.out()
+    );
+    assert_eq!(process.err().lines().count(), 1, "{}", process.err());
+    worker.kill();
+}

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use broker::{Delivery, FollowState, Inspector, Receipt, follow};
+use broker::{Delivery, FollowState, Receipt, follow};
 use protocol::{Channel, Event, EventType, JobId, JobRecord, JobState, QueueName};
 use tokio::{
     sync::{mpsc, watch},
@@ -19,7 +19,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Millis, console::Console, fault::Fault, text::escape};
+use crate::{Millis, console::Console, fault::Fault, output, text::escape};
 
 /// How often the job's state is asked for, should events be lost.
 const LOOK: Duration = Duration::from_secs(2);
@@ -57,6 +57,8 @@ pub(super) struct Waiter<'a> {
     events: mpsc::Receiver<Told>,
     /// Whether the log or this process lost events.
     gap: Arc<AtomicBool>,
+    /// Whether Redis did not answer last time; so that an outage is said once.
+    away: bool,
     _stop: DropGuard,
 }
 
@@ -111,6 +113,7 @@ impl<'a> Waiter<'a> {
             began: Instant::now(),
             events,
             gap,
+            away: false,
             _stop: stop.drop_guard(),
         })
     }
@@ -166,13 +169,19 @@ impl<'a> Waiter<'a> {
     }
 
     /// The job's last event, made out of what is stored, if it has ended.
-    async fn look(&self, id: JobId) -> Result<Option<Told>, Fault> {
-        let inspector: &Inspector = &self.console.inspector;
-        let record = inspector
-            .get(&self.queue, id)
-            .await
-            .map_err(|error| self.console.fault(&error))?
-            .ok_or(Fault::NoJob(id))?;
+    async fn look(&mut self, id: JobId) -> Result<Option<Told>, Fault> {
+        let record = match self.console.inspector.get(&self.queue, id).await {
+            Ok(record) => record.ok_or(Fault::NoJob(id))?,
+            // The job goes on without Redis' answer, and so does who waits for it.
+            Err(error) if error.is_temporary() => {
+                if !std::mem::replace(&mut self.away, true) {
+                    output::complain(&self.console.fault(&error).to_string());
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(self.console.fault(&error)),
+        };
+        self.away = false;
         Ok(last_event(&record).map(|event| Told::of(&event)))
     }
 }
