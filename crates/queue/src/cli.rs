@@ -28,8 +28,9 @@ Examples:
 
 `queue COMMAND --help` has examples of each.
 
-Exit codes: 0 done; 1 not found, in conflict, a job that did not complete, or Redis is away; 2 the command line makes no
-sense. Of a bulk command, jobs that changed before their turn came are counted, and no failure.";
+Exit codes: 0 done; 1 not found, in conflict, a job that did not complete, or Redis is away; 2 the
+command line makes no sense. Jobs that changed before a bulk command came to them are counted, and
+are no failure.";
 
 /// Keeps the queues in order, and looks into them
 ///

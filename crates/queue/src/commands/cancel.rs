@@ -9,8 +9,8 @@ use crate::{console::Console, fault::Fault};
 /// Options of `queue cancel`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-A job that waits or is delayed ends at once. Of an active one the worker is told: its handler has a while to end, and
-the job's last event says how it did. --state is waiting, delayed or active.
+A job that waits or is delayed ends at once. Of an active one the worker is told: its handler has
+a while to end, and the job's last event says how it did. --state is waiting, delayed or active.
 
 Examples:
   queue cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV

@@ -14,8 +14,8 @@ use crate::{console::Console, fault::Fault};
 /// Options of `queue drain`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Each job is cancelled and says so on its channel. What runs already goes on; pause the queue first to have nothing
-more begin. Jobs that come while it drains stay.
+Each job is cancelled and says so on its channel. What runs already goes on; pause the queue first
+to have nothing more begin. Jobs that come while it drains stay.
 
 Examples:
   queue drain chat --dry-run

@@ -27,7 +27,8 @@ use wait::Waiter;
 /// Options of `queue enqueue`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Prints the job's id once Redis has it. With --wait, then its events, and the exit code is 1 unless it completes.
+Prints the job's id once Redis has it. With --wait, then its events, and the exit code is 1 unless
+it completes.
 
 Examples:
   queue enqueue chat '{\"msg\":\"hi\"}' --topic lobby

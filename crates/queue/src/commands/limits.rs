@@ -20,17 +20,18 @@ const TENANTS: usize = 1_000;
 /// Options of `queue limits`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Without options it shows what is set. `none` takes a limit away: for --max-waiting and --max-waiting-bytes what the
-processes are started with holds again, for a single tenant what holds for each.
+Without options it shows what is set. `none` takes a limit away: for --max-waiting and
+--max-waiting-bytes what the processes are started with holds again, for a single tenant what
+holds for each.
 
 Examples:
   queue limits chat
   queue limits chat --max-active 50 --rate 100/s
-  queue limits chat --tenant-max-active 5 --tenant-rate 20/s     for each tenant
-  queue limits chat --tenant acme --rate 200/m                   for one
-  queue limits chat --tenant acme --clear                        as all others again
-  queue limits chat --rate none                                  takes one away
-  queue limits chat --clear                                      takes all away but those of single tenants")]
+  queue limits chat --tenant-max-active 5 --tenant-rate 20/s   for each tenant
+  queue limits chat --tenant acme --rate 200/m                 for one
+  queue limits chat --tenant acme --clear                      as all others again
+  queue limits chat --rate none                                takes one away
+  queue limits chat --clear                                    all but those of single tenants")]
 pub struct LimitsArgs {
     /// The queue
     pub queue: QueueName,

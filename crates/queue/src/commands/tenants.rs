@@ -16,8 +16,8 @@ use crate::{
 /// Options of `queue tenants`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-Tenants that have waiting or active jobs, or limits of their own. A limit that is not shown is that for all tenants:
-see `queue limits`.
+Tenants that have waiting or active jobs, or limits of their own. A limit that is not shown is
+that for each tenant: see `queue limits`.
 
 Examples:
   queue tenants chat

@@ -102,6 +102,19 @@ async fn waiting_tells_its_events_and_how_it_ended() {
     assert!(again.complaint(0).contains("it is completed"), "{again:?}");
     assert!(again.out.lines().nth(1).unwrap().starts_with("completed {"));
 
+    // Data comes byte for byte, also to programs.
+    let precise = [
+        "enqueue",
+        "done",
+        "1.00000000000000000001",
+        "--wait",
+        "--json",
+    ];
+    let precise = rig.run(&precise).out;
+    assert!(
+        precise.contains("\"data\":1.00000000000000000001}"),
+        "{precise}"
+    );
     let failed = rig.run(&[
         "enqueue",
         "fail",

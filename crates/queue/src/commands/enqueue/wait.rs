@@ -10,6 +10,7 @@ use std::{
 
 use broker::{Delivery, FollowState, Receipt, follow};
 use protocol::{Channel, Event, EventType, JobId, JobRecord, JobState, QueueName};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior},
@@ -34,7 +35,7 @@ struct Told {
     event: EventType,
     /// For people and for programs.
     line: String,
-    json: serde_json::Value,
+    json: Option<Box<RawValue>>,
 }
 
 impl Told {
@@ -43,7 +44,8 @@ impl Told {
             job: event.job,
             event: event.event,
             line: line(event),
-            json: serde_json::to_value(event).unwrap_or_default(),
+            // As text: data is kept byte for byte.
+            json: to_raw_value(event).ok(),
         }
     }
 }
