@@ -2,9 +2,9 @@
 //!
 //! It sees each job that is in the state from beginning to end once, whatever joins and leaves meanwhile, and ends
 //! also while jobs come in as fast as it reads. A job that moves meanwhile may be missed. It holds one page, and the
-//! names of the tenants in line or the ids of the active jobs, which limits of others bound.
+//! names of the tenants that have jobs, or the ids of the active ones, which the workers' concurrency bounds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use protocol::{Failure, FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
 
@@ -112,17 +112,32 @@ impl Scan {
         Ok(Rest::Sets(sets, None))
     }
 
-    /// All lines in which a job may wait, by the ends of their keys.
+    /// All lines in which a job waits, by the ends of their keys.
     async fn lines(&self) -> Result<VecDeque<String>, Error> {
+        // Who is served goes back and forth between the ring and the parked; who has jobs is counted all the while.
+        let counted = self.members("HSCAN", &self.keys.tenants()).await?;
+        let mut tenants: BTreeSet<String> = counted
+            .iter()
+            .filter_map(|field| field.strip_prefix("w:"))
+            .map(str::to_owned)
+            .collect();
+        tenants.extend(self.members("ZSCAN", &self.keys.parked()).await?);
+        let priorities = [Priority::High, Priority::Normal, Priority::Low].map(Priority::line);
+        for priority in priorities {
+            tenants.extend(self.members("ZSCAN", &self.keys.ring(priority)).await?);
+        }
         let mut lines = VecDeque::new();
-        let parked = self.members(&self.keys.parked()).await?;
-        for priority in [Priority::High, Priority::Normal, Priority::Low].map(Priority::line) {
-            let mut tenants = self.members(&self.keys.ring(priority)).await?;
-            tenants.extend(parked.iter().cloned());
-            tenants.sort_unstable();
-            tenants.dedup();
-            let line = |tenant| format!("wait:{priority}:{tenant}");
-            lines.extend(tenants.into_iter().map(line));
+        let tenants: Vec<_> = tenants.into_iter().collect();
+        for priority in priorities {
+            for tenants in tenants.chunks(PAGE_SIZE) {
+                let mut pipeline = redis::pipe();
+                for tenant in tenants {
+                    pipeline.exists(self.keys.line(priority, tenant));
+                }
+                let there: Vec<bool> = self.redis.pipe(&pipeline).await?;
+                let there = tenants.iter().zip(there).filter(|(_, there)| *there);
+                lines.extend(there.map(|(tenant, _)| format!("wait:{priority}:{tenant}")));
+            }
         }
         let mut cmd = redis::cmd("SMEMBERS");
         cmd.arg(self.keys.asides());
@@ -131,14 +146,14 @@ impl Scan {
         Ok(lines)
     }
 
-    /// All members of a sorted set, without holding Redis up.
-    async fn members(&self, key: &str) -> Result<Vec<String>, Error> {
+    /// All members of a sorted set, or fields of a hash, without holding Redis up.
+    async fn members(&self, scan: &str, key: &str) -> Result<Vec<String>, Error> {
         let mut members = Vec::new();
         let mut cursor = 0_u64;
         loop {
-            let mut cmd = redis::cmd("ZSCAN");
+            let mut cmd = redis::cmd(scan);
             cmd.arg(key).arg(cursor).arg("COUNT").arg(PAGE_SIZE);
-            let (next, page): (u64, Vec<(String, f64)>) = self.redis.query(&cmd).await?;
+            let (next, page): (u64, Vec<(String, String)>) = self.redis.query(&cmd).await?;
             members.extend(page.into_iter().map(|(member, _)| member));
             cursor = next;
             if cursor == 0 {

@@ -186,3 +186,61 @@ async fn what_changed_meanwhile_is_not_withdrawn_or_deleted() {
     worker.stop().await;
     assert!(rig.inspector.find(id).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn jobs_that_are_set_aside_or_parked_are_seen_too() {
+    let rig = Rig::new().await;
+    let control = Control::new(rig.redis.clone(), rig.args.clone());
+    let none = broker::TenantLimits {
+        max_active: Some(0),
+        ..broker::TenantLimits::default()
+    };
+    let acme = "acme".parse().unwrap();
+    control
+        .set_tenant(&rig.queue, &acme, Some(&none))
+        .await
+        .unwrap();
+    let busy = |kinds| Setup {
+        capacity: 1,
+        kinds,
+        ..Setup::default()
+    };
+    let hang = |handle: broker::JobHandle, _| async move {
+        handle.cancelled().cancelled().await;
+        Ok("0".into())
+    };
+    // The one that knows the kind is busy, so the other sets its next job aside.
+    let able = rig.worker("able", busy(&["test"]), hang);
+    let first = rig.submit("1", JobOptions::default()).await;
+    rig.until_state(first, JobState::Active).await;
+    let other = rig.worker("other", busy(&["else"]), hang);
+    let aside = rig.submit("2", JobOptions::default()).await;
+    let parked = rig
+        .submit(
+            "3",
+            JobOptions {
+                tenant: acme,
+                ..JobOptions::default()
+            },
+        )
+        .await;
+    broker::testing::until("both are out of the way", async || {
+        let found: i64 = rig
+            .server
+            .command(&["EXISTS", "test{chat}:parked", "test{chat}:aside:test"])
+            .await;
+        (found == 2).then_some(())
+    })
+    .await;
+    let seen = go(
+        rig.inspector.scan(&rig.queue, JobState::Waiting),
+        async |_| {},
+    )
+    .await;
+    let seen: HashSet<_> = seen.iter().map(|job| job.id).collect();
+    assert_eq!(seen, HashSet::from([aside, parked]));
+    able.hard.cancel();
+    other.hard.cancel();
+    able.end().await;
+    other.end().await;
+}

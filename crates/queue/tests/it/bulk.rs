@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use broker::testing::until;
+use nix::sys::signal::Signal;
 use protocol::{JobOptions, JobState};
 use serde_json::Value;
 
-use crate::rig::{Rig, Worker};
+use crate::rig::{Process, Rig, Worker};
 
 const MANY: usize = 3_000;
 
@@ -237,4 +239,30 @@ async fn a_bulk_command_says_what_it_is_missing() {
     let mixed = run(&rig, &format!("cancel {id} --queue chat --kind done"));
     assert_eq!(mixed.code, 2, "{mixed:?}");
     assert_eq!(rig.count("chat", JobState::Waiting).await, 1);
+}
+
+#[tokio::test]
+async fn a_bulk_command_that_is_stopped_says_what_it_did() {
+    let rig = Rig::start("stopped").await;
+    rig.submit_many("chat", MANY, |_| JobOptions::default())
+        .await;
+    let line = "cancel --queue chat --state waiting --all --json";
+    let words: Vec<_> = line.split(' ').collect();
+    let mut process = Process::start(rig.command(&words));
+    until("it is at it", async || {
+        (rig.count("chat", JobState::Cancelled).await > 0).then_some(())
+    })
+    .await;
+    process.signal(Signal::SIGINT);
+    let (status, _) = process.ended().await;
+    let summary: Value = serde_json::from_str(&process.out()).unwrap();
+    // On a fast machine it may have been done before the signal came.
+    let finished = summary["finished"] == true;
+    assert_eq!(status.code(), Some(i32::from(!finished)));
+    assert_eq!(process.err().contains("run it again"), !finished);
+    let cancelled = rig.count("chat", JobState::Cancelled).await;
+    assert_eq!(summary["done"], cancelled);
+    // For the rest.
+    let rest = run(&rig, line).json();
+    assert_eq!(rest["done"], MANY as u64 - cancelled);
 }
