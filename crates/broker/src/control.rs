@@ -59,10 +59,34 @@ impl Control {
         .await
     }
 
+    /// Cancels jobs that wait or are delayed. One that a worker took meanwhile is in conflict, and goes on.
+    pub async fn withdraw(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
+        self.each(&CANCEL, queue, ids, |call| {
+            call.arg("").arg(1);
+        })
+        .await
+    }
+
     /// Forgets jobs with their results, logs and idempotency keys. Those that still wait are cancelled first; active
     /// ones are in conflict.
     pub async fn delete(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
-        self.each(&DELETE, queue, ids, |_| {}).await
+        self.each(&DELETE, queue, ids, |call| {
+            call.arg("");
+        })
+        .await
+    }
+
+    /// Forgets those jobs that are still in a state; others are in conflict.
+    pub async fn delete_in(
+        &self,
+        queue: &QueueName,
+        state: JobState,
+        ids: &[JobId],
+    ) -> Result<Vec<Done>, Error> {
+        self.each(&DELETE, queue, ids, |call| {
+            call.arg(state.as_str());
+        })
+        .await
     }
 
     async fn each(
@@ -100,6 +124,19 @@ impl Control {
     /// Sets what a queue may do, in place of what was set before.
     pub async fn set(&self, queue: &QueueName, settings: &QueueSettings) -> Result<(), Error> {
         self.write(queue, &settings.fields()).await
+    }
+
+    /// Sets what differs between two settings, and leaves alone what another operator may set at the same time.
+    pub async fn change(
+        &self,
+        queue: &QueueName,
+        from: &QueueSettings,
+        to: &QueueSettings,
+    ) -> Result<(), Error> {
+        let before = from.fields();
+        let mut fields = to.fields();
+        fields.retain(|field| !before.contains(field));
+        self.write(queue, &fields).await
     }
 
     /// Pauses a queue, or lets it go on: a paused one takes jobs and runs none.
@@ -151,10 +188,7 @@ impl Control {
         if delayed && ids.is_empty() {
             ids = inspector.ids(queue, JobState::Delayed, STEP).await?;
         }
-        let leave_active = |call: &mut ScriptInvocation<'_>| {
-            call.arg("").arg(1);
-        };
-        let done = self.each(&CANCEL, queue, &ids, leave_active).await?;
+        let done = self.withdraw(queue, &ids).await?;
         // What a worker took meanwhile is not counted; what is damaged stays, and must not be met for ever.
         let gone = done.iter().any(|done| *done != Done::NotFound);
         Ok(gone.then(|| done.iter().filter(|done| **done == Done::Yes).count()))

@@ -188,6 +188,10 @@ impl Inspector {
         Ok(None)
     }
 
+    pub(crate) const fn redis(&self) -> &Redis {
+        &self.redis
+    }
+
     fn keys(&self, queue: &QueueName) -> Keys {
         Keys::new(self.redis.prefix(), queue.clone())
     }
@@ -248,6 +252,18 @@ impl Inspector {
         Ok(QueueSettings::read(&self.redis.query(&cmd).await?))
     }
 
+    /// What an operator has set for one tenant alone.
+    pub async fn tenant_limits(
+        &self,
+        queue: &QueueName,
+        tenant: &Tenant,
+    ) -> Result<Option<TenantLimits>, Error> {
+        let mut cmd = redis::cmd("HGET");
+        cmd.arg(self.keys(queue).overrides()).arg(tenant.as_str());
+        let stored: Option<String> = self.redis.query(&cmd).await?;
+        Ok(stored.as_deref().map(TenantLimits::read))
+    }
+
     /// Tenants that have waiting or active jobs, or limits of their own, by name; up to `limit` of them.
     pub async fn tenants(
         &self,
@@ -269,14 +285,14 @@ impl Inspector {
                 }));
             }
         };
-        for (name, stored) in self.scan::<String>(keys.overrides(), limit).await? {
+        for (name, stored) in self.fields::<String>(keys.overrides(), limit).await? {
             entry(&name, &|status| {
                 status.limits = Some(TenantLimits::read(&stored));
             });
         }
         // Two fields a tenant.
         for (field, n) in self
-            .scan::<u64>(keys.tenants(), limit.saturating_mul(2))
+            .fields::<u64>(keys.tenants(), limit.saturating_mul(2))
             .await?
         {
             match field.split_once(':') {
@@ -289,7 +305,7 @@ impl Inspector {
     }
 
     /// Up to about `limit` fields of a hash, without holding Redis up.
-    async fn scan<T: FromRedisValue>(
+    async fn fields<T: FromRedisValue>(
         &self,
         key: String,
         limit: usize,

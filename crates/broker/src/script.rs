@@ -43,6 +43,12 @@ pub(crate) static BEAT: LazyLock<Script> = LazyLock::new(|| {
         include_str!("lua/beat.lua")
     ))
 });
+pub(crate) static PAGE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=no-writes\n{}",
+        include_str!("lua/page.lua")
+    ))
+});
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "#!lua flags=no-writes\n{}",

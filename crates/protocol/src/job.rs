@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use crate::{
     ErrorCode, IdempotencyKey, Kind, RetryPolicy, Tenant, Topic, TraceContext,
     limits::{
-        DEFAULT_ATTEMPTS, MAX_ATTEMPTS, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_TIMEOUT_MS, MAX_TTL_MS,
+        DEFAULT_ATTEMPTS, MAX_ATTEMPTS, MAX_DELAY_MS, MAX_PAYLOAD_BYTES, MAX_RUN_AT_MS,
+        MAX_TIMEOUT_MS, MAX_TTL_MS,
     },
 };
 
@@ -99,6 +100,9 @@ pub enum InvalidJob {
     /// Both a delay and a time to run at.
     #[error("delay_ms and run_at exclude each other")]
     DelayAndRunAt,
+    /// The time to run at is after [`MAX_RUN_AT_MS`].
+    #[error("run_at is {0}, it can be at most {MAX_RUN_AT_MS}")]
+    RunAt(u64),
     /// No time to live, or more than [`MAX_TTL_MS`].
     #[error("ttl_ms is {0}, it must be from 1 to {MAX_TTL_MS}")]
     Ttl(u64),
@@ -148,6 +152,9 @@ impl Job {
         }
         if options.run_at.is_some() && options.delay_ms > 0 {
             return Err(InvalidJob::DelayAndRunAt);
+        }
+        if let Some(at) = options.run_at.filter(|at| *at > MAX_RUN_AT_MS) {
+            return Err(InvalidJob::RunAt(at));
         }
         if let Some(ttl) = options.ttl_ms.filter(|ttl| !(1..=MAX_TTL_MS).contains(ttl)) {
             return Err(InvalidJob::Ttl(ttl));
@@ -260,6 +267,14 @@ mod tests {
                 ..default()
             }),
             InvalidJob::DelayAndRunAt
+        );
+        // Redis' scripts could not write it down, and would run the job at once.
+        assert_eq!(
+            refused(JobOptions {
+                run_at: Some(u64::MAX),
+                ..default()
+            }),
+            InvalidJob::RunAt(u64::MAX)
         );
         assert_eq!(
             refused(JobOptions {

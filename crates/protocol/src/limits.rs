@@ -16,6 +16,8 @@ pub const MAX_ATTEMPTS: u32 = 100;
 pub const DEFAULT_ATTEMPTS: u32 = 5;
 /// The longest delay that a job may ask for, in milliseconds: one year.
 pub const MAX_DELAY_MS: u64 = 366 * 24 * 3600 * 1000;
+/// The latest time at which a job may ask to run, in milliseconds since the Unix epoch: the end of the year 9999.
+pub const MAX_RUN_AT_MS: u64 = 253_402_300_799_999;
 /// The longest time to live that a job may ask for, in milliseconds: one year.
 pub const MAX_TTL_MS: u64 = MAX_DELAY_MS;
 /// The longest time that one attempt may ask for, in milliseconds: one week.

@@ -1,6 +1,6 @@
 //! From a command line that was understood to an exit code.
 //!
-//! 0: done; 1: not found, a conflict, or Redis is away; 2: what was asked for makes no sense. Never prints a result.
+//! 0: done; 1: not found, a conflict, a job that did not complete, or Redis is away; 2: what was asked for makes no sense. Never prints a result.
 
 use std::process::ExitCode;
 
@@ -36,7 +36,17 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
         Command::Stats(args) => commands::stats(console, &args).await,
         Command::Jobs(args) => commands::jobs(console, &args).await,
         Command::Job(args) => commands::job(console, &args).await,
-        Command::Retry(args) => commands::retry(console, args).await,
+        Command::Workers(args) => commands::workers(console, &args).await,
+        Command::Tenants(args) => commands::tenants(console, &args).await,
+        Command::Enqueue(args) => commands::enqueue(console, *args).await,
+        Command::Retry(args) => commands::retry(console, *args).await,
+        Command::Cancel(args) => commands::cancel(console, *args).await,
+        Command::Delete(args) => commands::delete(console, *args).await,
+        Command::Drain(args) => commands::drain(console, *args).await,
+        Command::Pause(args) => commands::pause(console, &args).await,
+        Command::Resume(args) => commands::resume(console, &args).await,
+        Command::Limits(args) => commands::limits(console, &args).await,
+        Command::Completions(args) => commands::completions(console, &args),
         Command::Watch(args) => commands::watch(console, &args).await,
     }
 }

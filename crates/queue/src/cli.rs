@@ -10,7 +10,10 @@ use clap::{
     parser::ValueSource,
 };
 
-use crate::{JobArgs, JobsArgs, ManagerArgs, RetryArgs, StatsArgs, WatchArgs};
+use crate::{
+    CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
+    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, StatsArgs, TenantsArgs, WatchArgs, WorkersArgs,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,11 +21,16 @@ Examples:
   queue stats                           how many jobs are where
   queue jobs --state failed --limit 20  the last 20 that failed
   queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  everything about one
-  queue retry 01ARZ3NDEKTSV4RRFFQ69G5FAV
-  queue watch                           live counts until Ctrl-C
+  queue enqueue chat '{\"msg\":\"hi\"}' --wait
+  queue retry --queue chat --error timeout --dry-run
+  queue limits chat --max-active 50 --rate 100/s
   queue stats --json | jq '.queues[].jobs.failed'
 
-Exit codes: 0 done; 1 not found, in conflict, or Redis is away; 2 the command line makes no sense.";
+`queue COMMAND --help` has examples of each.
+
+Exit codes: 0 done; 1 not found, in conflict, a job that did not complete, or Redis is away; 2 the
+command line makes no sense. Jobs that changed before a bulk command came to them are counted, and
+are no failure.";
 
 /// Keeps the queues in order, and looks into them
 ///
@@ -51,10 +59,30 @@ pub enum Command {
     Jobs(JobsArgs),
     /// Show everything about one job
     Job(JobArgs),
-    /// Run failed or cancelled jobs again, with all their attempts
-    Retry(RetryArgs),
     /// Watch the counts live
     Watch(WatchArgs),
+    /// Show who runs the jobs
+    Workers(WorkersArgs),
+    /// Show what each tenant has in a queue
+    Tenants(TenantsArgs),
+    /// Hand in a job, and if wanted wait for its end
+    Enqueue(Box<EnqueueArgs>),
+    /// Run failed or cancelled jobs again, with all their attempts
+    Retry(Box<RetryArgs>),
+    /// Stop jobs before or while they run
+    Cancel(Box<CancelArgs>),
+    /// Forget jobs, with their results and logs
+    Delete(Box<DeleteArgs>),
+    /// Cancel all that waits in a queue
+    Drain(Box<DrainArgs>),
+    /// Let a queue take jobs and run none
+    Pause(PauseArgs),
+    /// Let a paused queue run jobs again
+    Resume(ResumeArgs),
+    /// Show and set what a queue and its tenants may have
+    Limits(LimitsArgs),
+    /// Print what a shell needs to complete this command line
+    Completions(CompletionsArgs),
 }
 
 /// Why a command line is not taken: an error, or a request for help.
@@ -83,17 +111,22 @@ impl Cli {
         Self::parsed(words).map_err(Refusal)
     }
 
-    fn parsed<T: Into<OsString> + Clone>(
-        words: impl IntoIterator<Item = T>,
-    ) -> Result<Self, clap::Error> {
+    /// The whole command line, as clap knows it.
+    pub(crate) fn definition() -> clap::Command {
         let redis = arguments(RedisArgs::augment_args);
-        let mut command = Self::command().mut_args(|arg| {
+        Self::command().mut_args(|arg| {
             if redis.contains(arg.get_id()) {
                 arg.global(true)
             } else {
                 arg
             }
-        });
+        })
+    }
+
+    fn parsed<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::definition();
         let mut matches = command.try_get_matches_from_mut(words)?;
         if let Some(name) = matches.subcommand_name() {
             let given =
@@ -162,7 +195,11 @@ mod tests {
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
         for line in [
             "queue job x",
-            "queue retry",
+            "queue retry --all x",
+            "queue enqueue chat",
+            "queue limits chat --rate 5",
+            "queue pause",
+            "queue completions dos",
             "queue jobs --state done",
             "queue jobs --limit 0",
         ] {
@@ -170,5 +207,18 @@ mod tests {
         }
         assert!(read(&format!("queue job {id} --queue a:b")).is_err());
         assert!(read(&format!("queue retry {id} {id}")).is_ok());
+        // Ids and filters exclude each other.
+        for filter in [
+            "--kind x",
+            "--state failed",
+            "--all",
+            "--limit 5",
+            "--dry-run",
+        ] {
+            assert!(read(&format!("queue retry {id} {filter}")).is_err());
+            assert!(read(&format!("queue retry --queue q {filter}")).is_ok());
+        }
+        let both = "queue limits chat --tenant a --tenant-rate 5/s";
+        assert!(read(both).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! What a command works with: a connection to look through, and a place to print to.
 
-use broker::{Inspector, Redis, RedisArgs};
+use broker::{Control, Inspector, Redis, RedisArgs};
 use protocol::QueueName;
 
 use crate::{
@@ -27,6 +27,19 @@ impl Console {
     /// An error of Redis, with where Redis is.
     pub(crate) fn fault(&self, error: &broker::Error) -> Fault {
         Fault::Redis(sentence(error, &self.redis.address()))
+    }
+
+    /// Checks that a queue exists, unless it may be new.
+    pub(crate) async fn expect(&self, queue: &QueueName, may_be_new: bool) -> Result<(), Fault> {
+        if may_be_new {
+            return Ok(());
+        }
+        self.queues(Some(queue)).await.map(drop)
+    }
+
+    /// Changes queues and jobs; what is kept matters only where jobs end.
+    pub(crate) fn control(&self, keep: broker::QueueArgs) -> Control {
+        Control::new(self.redis.clone(), keep)
     }
 
     /// The queue that was asked for, if it exists, or all.

@@ -4,11 +4,22 @@ use std::io;
 
 use protocol::{JobId, QueueName};
 
+use crate::text::millis::Millis;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     /// The settings can't be used.
     #[error("{0}")]
     Settings(String),
+    /// What was asked for makes no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// The job was not taken.
+    #[error("{0}")]
+    Refused(String),
+    /// The job goes on after all that it was waited for.
+    #[error("{0} has not ended within {1}: it goes on")]
+    NotEnded(JobId, Millis),
     /// The manager can't start.
     #[error("{0}")]
     Manager(String),
@@ -24,6 +35,9 @@ pub(crate) enum Fault {
     /// The process can't be told to stop.
     #[error("signals can't be caught: {0}")]
     Signals(#[source] io::Error),
+    /// Told to stop before all was done.
+    #[error("stopped before the end: run it again for the rest")]
+    Stopped,
     /// Standard output is not writable.
     #[error("the result can't be written: {0}")]
     Output(#[source] io::Error),
@@ -40,7 +54,7 @@ impl Fault {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Closed => 0,
-            Self::Settings(_) => 2,
+            Self::Settings(_) | Self::Usage(_) => 2,
             _ => 1,
         }
     }

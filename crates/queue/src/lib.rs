@@ -11,9 +11,12 @@ mod cli;
 mod commands;
 mod console;
 mod fault;
+mod interrupt;
+mod limit;
 mod manager;
 mod metrics;
 mod output;
+mod progress;
 mod survey;
 mod table;
 mod text;
@@ -21,8 +24,13 @@ mod upkeep;
 
 pub use app::run;
 pub use cli::{Cli, Command, Refusal};
-pub use commands::{JobArgs, JobsArgs, RetryArgs, StatsArgs, WatchArgs};
+pub use commands::{
+    CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
+    PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs, WorkersArgs,
+};
+pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};
 pub use metrics::Metrics;
 pub use survey::QueueStats;
+pub use text::millis::{Millis, MillisError};
 pub use upkeep::Upkeep;

@@ -66,6 +66,18 @@ impl Output {
     }
 }
 
+/// Whether a person reads what is said on standard error.
+pub(crate) fn has_onlooker() -> bool {
+    stderr().is_terminal()
+}
+
+/// Shows a line on standard error that the next takes the place of; an empty one takes it away. For terminals only.
+pub(crate) fn transient(text: &str) {
+    let mut stderr = stderr();
+    let _ = write!(stderr, "\r\u{1b}[K{}", escape::line(text));
+    let _ = stderr.flush();
+}
+
 /// Says on standard error, in one line, what went wrong or should be known.
 pub(crate) fn complain(text: &str) {
     // There is nowhere left to say that even this failed.

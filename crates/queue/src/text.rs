@@ -3,3 +3,4 @@
 pub(crate) mod age;
 pub(crate) mod escape;
 pub(crate) mod json;
+pub(crate) mod millis;

@@ -1,14 +1,14 @@
 -- Forgets jobs with all that belongs to them. One that still waits is cancelled first, so that who follows it hears of
--- it; one that runs is left alone.
+-- it; one that runs is left alone. Where a state is given, one that is in another by now is left alone too.
 --@transitions
-local n = number()
+local only, n = arg(), number()
 local reply = {}
 for i = 1, n do
   local id = arg()
   local job = read(id)
   if not job.state then
     reply[i] = 'missing'
-  elseif job.state == 'active' then
+  elseif job.state == 'active' or (only ~= '' and job.state ~= only) then
     reply[i] = job.state
   else
     if job.state == 'waiting' or job.state == 'delayed' then

@@ -26,6 +26,8 @@ local function publish(log)
 end
 
 local function append(topic, json)
+  -- A message has an event a line. In JSON a bare line break is nothing but space.
+  if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
   local log = open(topic)
   log.offset = log.offset + 1
   redis.call('XADD', log.key, int(log.offset) .. '-0', 'e', json)

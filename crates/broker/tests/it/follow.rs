@@ -255,3 +255,27 @@ async fn a_redis_that_lost_its_last_writes_is_a_gap() {
     ];
     assert_eq!(lines, expected);
 }
+
+#[tokio::test]
+async fn data_over_several_lines_comes_at_once_and_as_one_event() {
+    let rig = Rig::new().await;
+    let id = broker::Producer::new_id();
+    let seen = Seen::live(&rig, &id).await;
+    let started = std::time::Instant::now();
+    let worker = rig.worker("w", Setup::default(), async |_, _| {
+        Ok("{\n  \"a\": \"b\\n\"\n}".into())
+    });
+    rig.producer
+        .submit(id, crate::rig::job("1", JobOptions::default()))
+        .await
+        .unwrap();
+    let lines = seen.until(3).await;
+    // A line break that means nothing would end a line of the message.
+    assert_eq!(lines[2], "completed {   \"a\": \"b\\n\" }");
+    // Not only when the log is next compared.
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    // What is kept is kept byte for byte.
+    let result = rig.get(id).await.result.unwrap();
+    assert_eq!(result.get(), "{\n  \"a\": \"b\\n\"\n}");
+    worker.stop().await;
+}

@@ -22,4 +22,5 @@ mod producer;
 mod registry;
 mod retention;
 mod rig;
+mod scan;
 mod stop;

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use protocol::{JobId, JobRecord, Priority, QueueName};
+use protocol::{JobId, JobRecord, Priority, QueueName, RetryPolicy};
 
 use super::jobs::spent;
 use crate::{
+    Millis,
     console::Console,
     fault::Fault,
     text::{age, escape, json},
@@ -66,19 +67,36 @@ fn portrait(record: &JobRecord, now: u64) -> String {
         Priority::Low => "low",
     };
     line("Priority", priority);
+    if let Some(key) = &record.key {
+        line("Key", key.as_str());
+    }
+    if let Some(ms) = record.timeout_ms {
+        line("Timeout", &format!("{} an attempt", Millis(ms)));
+    }
+    if let Some(policy) = record.retry {
+        line("Pause", &pause(policy));
+    }
     if let Some(worker) = &record.worker {
         line("Worker", worker);
     }
     line("Created", &age::seen_from(now, record.created_at));
     let times = [
         ("Due", record.due_at),
+        ("Expires", record.expires_at),
         ("Started", record.started_at),
+        ("Cancel", record.cancel_at),
         ("Finished", record.finished_at),
     ];
     for (name, time) in times {
         if let Some(time) = time {
             line(name, &age::seen_from(now, time));
         }
+    }
+    if let Some(offset) = record.output_from {
+        line("Output", &format!("after offset {offset} of its channel"));
+    }
+    if let Some(trace) = &record.trace {
+        line("Trace", &trace.traceparent);
     }
     if let Some(error) = &record.error {
         // An error may have several lines of its own, such as a backtrace.
@@ -94,6 +112,21 @@ fn portrait(record: &JobRecord, now: u64) -> String {
         block(&mut text, "Result", result.get());
     }
     text
+}
+
+fn pause(policy: RetryPolicy) -> String {
+    match policy {
+        RetryPolicy::Fixed { delay_ms } => Millis(delay_ms).to_string(),
+        RetryPolicy::Exponential {
+            initial_ms,
+            max_ms,
+            jitter,
+        } => format!(
+            "{} doubling up to {}, jitter {jitter}",
+            Millis(initial_ms),
+            Millis(max_ms)
+        ),
+    }
 }
 
 fn attempts(record: &JobRecord) -> String {
@@ -127,6 +160,9 @@ mod tests {
             r#"{"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","queue":"chat","kind":"say","state":"failed","tenant":"public",
             "topic":"lobby","priority":"high","attempt":4,"handed_back":1,"max_attempts":3,"worker":"w\u001b[2J",
             "created_at":1714979289123,"started_at":1714979290000,"finished_at":1714979291000,
+            "expires_at":1714979389123,"cancel_at":1714979290500,"timeout_ms":30000,"key":"k-1","output_from":12,
+            "retry":{"type":"exponential","initial_ms":1000,"max_ms":300000,"jitter":0.2},
+            "trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
             "payload":{"msg":"hi"},"result":7,"error":{"code":"panic","message":"one\n  at \u0007two"}}"#,
         )
         .unwrap();
@@ -139,10 +175,17 @@ Attempts  3 of 3 (the latest is number 4)
 Tenant    public
 Topic     lobby
 Priority  high
+Key       k-1
+Timeout   30s an attempt
+Pause     1s doubling up to 5m, jitter 0.2
 Worker    w\\u{1b}[2J
 Created   2024-05-06T07:08:09.123Z (3m 5s ago)
+Expires   2024-05-06T07:09:49.123Z (1m 25s ago)
 Started   2024-05-06T07:08:10.000Z (3m 4s ago)
+Cancel    2024-05-06T07:08:10.500Z (3m 3s ago)
 Finished  2024-05-06T07:08:11.000Z (3m 3s ago)
+Output    after offset 12 of its channel
+Trace     00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 Error     panic: one
             at \\u{7}two
 Payload

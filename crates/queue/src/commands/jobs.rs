@@ -2,14 +2,12 @@
 
 use std::cmp::Reverse;
 
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::Args;
 use comfy_table::Cell;
 use protocol::{JobRecord, JobState, QueueName};
 use serde_json::json;
 
+use super::selection::states;
 use crate::{
     console::Console,
     fault::Fault,
@@ -33,11 +31,6 @@ pub struct JobsArgs {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
-}
-
-fn states() -> impl TypedValueParser<Value = JobState> {
-    PossibleValuesParser::new(JobState::ALL.map(JobState::as_str))
-        .try_map(|name| name.parse::<JobState>())
 }
 
 pub(crate) async fn jobs(console: &Console, args: &JobsArgs) -> Result<(), Fault> {

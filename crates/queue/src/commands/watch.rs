@@ -1,17 +1,11 @@
 //! `queue watch`: the counts, again and again. Changes nothing, and goes on while Redis is away.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::MissedTickBehavior,
-};
+use tokio::time::MissedTickBehavior;
 
-use crate::{QueueStats, console::Console, fault::Fault, survey::survey};
+use crate::{QueueStats, console::Console, fault::Fault, interrupt::stopped, survey::survey};
 
 mod frame;
 mod line;
@@ -49,18 +43,6 @@ pub(crate) async fn watch(console: &Console, args: &WatchArgs) -> Result<(), Fau
         result = look_on(console, args) => result,
         () = stop => Ok(()),
     }
-}
-
-/// Waits for Ctrl-C or SIGTERM, which are caught from here on.
-fn stopped() -> Result<impl Future<Output = ()>, Fault> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Fault::Signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Fault::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 async fn look_on(console: &Console, args: &WatchArgs) -> Result<(), Fault> {

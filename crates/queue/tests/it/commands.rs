@@ -148,6 +148,13 @@ fn what_makes_no_sense_is_a_usage_error() {
             .complaint(2)
             .contains("prefix")
     );
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]);
+        assert_eq!((script.code, script.err.as_str()), (0, ""), "{script:?}");
+        assert!(script.out.contains("max-waiting"), "{shell}");
+    }
+    let help = run(&["retry", "--help"]);
+    assert!(help.out.contains("queue retry --queue chat"), "{help:?}");
     let help = run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (0, ""));
     assert!(help.out.contains("Examples:"), "{help:?}");
@@ -161,6 +168,14 @@ fn without_redis_a_command_fails_fast_and_keeps_the_password() {
         &["job", UNKNOWN],
         &["retry", UNKNOWN],
         &["jobs", "--json"],
+        &["cancel", UNKNOWN],
+        &["delete", "--queue", "chat", "--state", "failed", "--all"],
+        &["drain", "chat"],
+        &["pause", "chat", "--create"],
+        &["limits", "chat"],
+        &["workers"],
+        &["tenants", "chat"],
+        &["enqueue", "chat", "1", "--wait"],
     ];
     for words in all {
         fails_fast("127.0.0.1:1", words);

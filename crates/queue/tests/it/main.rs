@@ -1,7 +1,11 @@
 //! The manager and the commands on a real Redis of the test's own.
 
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
+mod enqueue;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -10,5 +14,7 @@ mod manager;
 mod process;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod watch;

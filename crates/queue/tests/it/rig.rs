@@ -17,7 +17,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName};
+use protocol::{Failure, FailureCode, Job, JobId, JobOptions, JobState, Kind, QueueName};
 use serde_json::{Value, value::RawValue};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -77,6 +77,47 @@ impl Rig {
             .await
             .unwrap()
             .id
+    }
+
+    /// Stores many jobs of the kind `done` at once.
+    pub(crate) async fn submit_many(
+        &self,
+        queue: &str,
+        count: usize,
+        options: impl Fn(usize) -> JobOptions,
+    ) {
+        let tracker = TaskTracker::new();
+        let producer = Producer::spawn(
+            self.redis.clone(),
+            name(queue),
+            QueueArgs::default(),
+            ProducerConfig::default(),
+            &tracker,
+        );
+        for n in 0..count {
+            let job = Job {
+                kind: Kind::new("done").unwrap(),
+                payload: RawValue::from_string(n.to_string()).unwrap(),
+                options: options(n),
+            };
+            let producer = producer.clone();
+            tracker.spawn(async move { producer.submit(Producer::new_id(), job).await.unwrap() });
+        }
+        drop(producer);
+        tracker.close();
+        tracker.wait().await;
+        let (counts, _) = self.inspector.counts(&name(queue)).await.unwrap();
+        assert_eq!(counts.waiting + counts.delayed, count as u64);
+    }
+
+    /// How many jobs a queue has in a state.
+    pub(crate) async fn count(&self, queue: &str, state: JobState) -> u64 {
+        self.inspector
+            .counts(&name(queue))
+            .await
+            .unwrap()
+            .0
+            .get(state)
     }
 
     /// Waits until a job is in a state.
@@ -180,6 +221,7 @@ impl Worker {
             let config = ConsumerConfig {
                 capacity: 8,
                 lease,
+                cancel_grace: Duration::from_millis(50),
                 tracker: spawned,
                 ..ConsumerConfig::new("w-1", CancellationToken::new())
             };

@@ -1,0 +1,247 @@
+//! Goes through the jobs of a state a page at a time, with what a filter asks about and without payloads.
+//!
+//! It sees each job that is in the state from beginning to end once, whatever joins and leaves meanwhile, and ends
+//! also while jobs come in as fast as it reads. A job that moves meanwhile may be missed. It holds one page, and the
+//! names of the tenants that have jobs, or the ids of the active ones, which the workers' concurrency bounds.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use protocol::{Failure, FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
+
+use crate::{Error, Inspector, Keys, Redis, script::PAGE};
+
+/// How many jobs a page has at most.
+const PAGE_SIZE: usize = 500;
+
+/// What a filter may ask about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Its id.
+    pub id: JobId,
+    /// Which handler runs it.
+    pub kind: Kind,
+    /// Who it belongs to.
+    pub tenant: Tenant,
+    /// The class of what went wrong in its latest failed attempt.
+    pub error: Option<FailureCode>,
+    /// For how long it has been over, or running, or else in the queue, in milliseconds by Redis' clock.
+    pub age_ms: u64,
+}
+
+/// Where a scan goes on.
+enum Rest {
+    /// Sorted sets, by the ends of their keys; and in the first of them, after which score and id.
+    Sets(VecDeque<String>, Option<(String, String)>),
+    /// Ids that were read at once: an active job's score changes whenever its lease is renewed.
+    Ids(VecDeque<String>),
+}
+
+/// One way through the jobs of a state; see [`Inspector::scan`].
+pub struct Scan {
+    redis: Redis,
+    keys: Keys,
+    state: JobState,
+    /// The score after which everything is newer than the scan.
+    last: f64,
+    /// `None` before the first page.
+    rest: Option<Rest>,
+}
+
+impl Inspector {
+    /// Goes through the jobs that are in a state: those that are over from the oldest, those that are delayed from
+    /// the next due, those that wait by priority and tenant.
+    pub fn scan(&self, queue: &QueueName, state: JobState) -> Scan {
+        Scan {
+            redis: self.redis().clone(),
+            keys: Keys::new(self.redis().prefix(), queue.clone()),
+            state,
+            last: f64::INFINITY,
+            rest: None,
+        }
+    }
+}
+
+/// What is read of each job.
+const FIELDS: [&str; 7] = [
+    "state", "kind", "tenant", "error", "created", "started", "finished",
+];
+
+impl Scan {
+    /// The next page, which may be empty; `None` after the last.
+    pub async fn page(&mut self) -> Result<Option<Vec<JobSummary>>, Error> {
+        let mut rest = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.begin().await?,
+        };
+        let ids = match &mut rest {
+            Rest::Ids(ids) if ids.is_empty() => None,
+            Rest::Ids(ids) => Some(ids.drain(..ids.len().min(PAGE_SIZE)).collect()),
+            Rest::Sets(sets, after) => self.next_of(sets, after).await?,
+        };
+        let page = match ids {
+            Some(ids) => Some(self.summaries(ids).await?),
+            None => None,
+        };
+        self.rest = Some(rest);
+        Ok(page)
+    }
+
+    async fn begin(&mut self) -> Result<Rest, Error> {
+        let sets = match self.state {
+            JobState::Active => {
+                let mut cmd = redis::cmd("ZRANGE");
+                cmd.arg(self.keys.state(self.state)).arg(0).arg(-1);
+                let ids: Vec<String> = self.redis.query(&cmd).await?;
+                return Ok(Rest::Ids(ids.into()));
+            }
+            JobState::Waiting => {
+                // Who comes into a line gets a higher number than any before.
+                let mut cmd = redis::cmd("HGET");
+                cmd.arg(self.keys.count()).arg("sequence");
+                let sequence: Option<f64> = self.redis.query(&cmd).await?;
+                self.last = sequence.unwrap_or(0.0);
+                self.lines().await?
+            }
+            // What is put off again comes later, and can't do so for ever.
+            JobState::Delayed => VecDeque::from([self.state.to_string()]),
+            _ => {
+                self.last = self.now().await? as f64;
+                VecDeque::from([self.state.to_string()])
+            }
+        };
+        Ok(Rest::Sets(sets, None))
+    }
+
+    /// All lines in which a job waits, by the ends of their keys.
+    async fn lines(&self) -> Result<VecDeque<String>, Error> {
+        // Who is served goes back and forth between the ring and the parked; who has jobs is counted all the while.
+        let counted = self.members("HSCAN", &self.keys.tenants()).await?;
+        let mut tenants: BTreeSet<String> = counted
+            .iter()
+            .filter_map(|field| field.strip_prefix("w:"))
+            .map(str::to_owned)
+            .collect();
+        tenants.extend(self.members("ZSCAN", &self.keys.parked()).await?);
+        let priorities = [Priority::High, Priority::Normal, Priority::Low].map(Priority::line);
+        for priority in priorities {
+            tenants.extend(self.members("ZSCAN", &self.keys.ring(priority)).await?);
+        }
+        let mut lines = VecDeque::new();
+        let tenants: Vec<_> = tenants.into_iter().collect();
+        for priority in priorities {
+            for tenants in tenants.chunks(PAGE_SIZE) {
+                let mut pipeline = redis::pipe();
+                for tenant in tenants {
+                    pipeline.exists(self.keys.line(priority, tenant));
+                }
+                let there: Vec<bool> = self.redis.pipe(&pipeline).await?;
+                let there = tenants.iter().zip(there).filter(|(_, there)| *there);
+                lines.extend(there.map(|(tenant, _)| format!("wait:{priority}:{tenant}")));
+            }
+        }
+        let mut cmd = redis::cmd("SMEMBERS");
+        cmd.arg(self.keys.asides());
+        let kinds: Vec<String> = self.redis.query(&cmd).await?;
+        lines.extend(kinds.into_iter().map(|kind| format!("aside:{kind}")));
+        Ok(lines)
+    }
+
+    /// All members of a sorted set, or fields of a hash, without holding Redis up.
+    async fn members(&self, scan: &str, key: &str) -> Result<Vec<String>, Error> {
+        let mut members = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut cmd = redis::cmd(scan);
+            cmd.arg(key).arg(cursor).arg("COUNT").arg(PAGE_SIZE);
+            let (next, page): (u64, Vec<(String, String)>) = self.redis.query(&cmd).await?;
+            members.extend(page.into_iter().map(|(member, _)| member));
+            cursor = next;
+            if cursor == 0 {
+                return Ok(members);
+            }
+        }
+    }
+
+    async fn next_of(
+        &self,
+        sets: &mut VecDeque<String>,
+        after: &mut Option<(String, String)>,
+    ) -> Result<Option<Vec<String>>, Error> {
+        while let Some(set) = sets.front() {
+            let (score, id) = after
+                .as_ref()
+                .map_or(("", ""), |(score, id)| (score.as_str(), id.as_str()));
+            let mut call = PAGE.prepare_invoke();
+            call.key(self.keys.base())
+                .arg(set)
+                .arg(score)
+                .arg(id)
+                .arg(PAGE_SIZE);
+            let mut page: Vec<(String, String)> = self.redis.script(&call).await?;
+            let full = page.len() == PAGE_SIZE;
+            let newer = |score: &str| score.parse::<f64>().is_ok_and(|score| score > self.last);
+            page.retain(|(_, score)| !newer(score));
+            *after = match page.last() {
+                Some((id, score)) if full => Some((score.clone(), id.clone())),
+                _ => {
+                    sets.pop_front();
+                    None
+                }
+            };
+            if !page.is_empty() {
+                return Ok(Some(page.into_iter().map(|(id, _)| id).collect()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn summaries(&self, ids: Vec<String>) -> Result<Vec<JobSummary>, Error> {
+        // What is no id was not written by this system.
+        let ids: Vec<JobId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = redis::pipe();
+        for id in &ids {
+            pipeline.cmd("HMGET").arg(self.keys.job(*id)).arg(&FIELDS);
+        }
+        let jobs: Vec<Vec<Option<Vec<u8>>>> = self.redis.pipe(&pipeline).await?;
+        let now = self.now().await?;
+        let summary = |(id, fields): (JobId, Vec<Option<Vec<u8>>>)| {
+            let text = |name: &str| {
+                let place = FIELDS.iter().position(|field| *field == name)?;
+                std::str::from_utf8(fields.get(place)?.as_deref()?).ok()
+            };
+            if text("state")? != self.state.as_str() {
+                return None;
+            }
+            let since = text(match self.state {
+                JobState::Waiting | JobState::Delayed => "created",
+                JobState::Active => "started",
+                _ => "finished",
+            });
+            // As in a record: what is damaged reads as absent or as its default.
+            Some(JobSummary {
+                id,
+                kind: text("kind")
+                    .and_then(|kind| kind.parse().ok())
+                    .or_else(|| "unknown".parse().ok())?,
+                tenant: text("tenant")
+                    .and_then(|tenant| tenant.parse().ok())
+                    .unwrap_or_else(Tenant::public),
+                error: text("error")
+                    .and_then(|error| serde_json::from_str::<Failure>(error).ok())
+                    .map(|failure| failure.code),
+                age_ms: since
+                    .and_then(|since| since.parse().ok())
+                    .map_or(0, |since| now.saturating_sub(since)),
+            })
+        };
+        Ok(ids.into_iter().zip(jobs).filter_map(summary).collect())
+    }
+
+    async fn now(&self) -> Result<u64, Error> {
+        let (secs, micros): (u64, u64) = self.redis.query(&redis::cmd("TIME")).await?;
+        Ok(secs * 1000 + micros / 1000)
+    }
+}

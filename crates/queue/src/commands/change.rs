@@ -1,0 +1,124 @@
+//! Does something to jobs that are named one by one, or hands over to what goes by a filter.
+
+use std::fmt;
+
+use broker::{Control, Done, QueueArgs};
+use protocol::{JobId, JobState, QueueName};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    bulk::{Manner, bulk},
+    job::find,
+    selection::Selection,
+    verb::Verb,
+};
+use crate::{console::Console, fault::Fault, output};
+
+/// What became of one of the jobs.
+#[derive(Serialize)]
+struct Changed {
+    id: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueName>,
+    outcome: &'static str,
+    /// The state that stood in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<JobState>,
+    #[serde(skip)]
+    verb: Verb,
+    #[serde(skip)]
+    done: Done,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, verb) = (self.id, self.verb);
+        match (self.done, &self.queue) {
+            (Done::Yes, Some(queue)) if verb == Verb::Retry => {
+                write!(f, "{id} waits again in queue {queue}")
+            }
+            (Done::Yes, _) => write!(f, "{id} is {}", verb.done()),
+            (Done::Requested, _) => write!(f, "{id} is active: its worker is told"),
+            (Done::Conflict(state), _) => write!(f, "{id} is {state}: {}", verb.rule()),
+            _ => Fault::NoJob(id).fmt(f),
+        }
+    }
+}
+
+pub(super) async fn change(
+    console: &Console,
+    verb: Verb,
+    selection: Selection,
+    keep: QueueArgs,
+) -> Result<(), Fault> {
+    let control = console.control(keep);
+    if selection.ids.is_empty() {
+        let filter = selection.filter(verb)?;
+        let manner = Manner {
+            dry_run: selection.dry_run,
+            json: selection.json,
+        };
+        return bulk(console, &control, verb, &filter, manner).await;
+    }
+    let mut changed = Vec::with_capacity(selection.ids.len());
+    let mut result = Ok(());
+    for id in selection.ids {
+        let one = match change_one(console, &control, verb, id, selection.queue.as_ref()).await {
+            Ok(one) => one,
+            // What was done until now is told all the same.
+            Err(fault) => {
+                result = Err(fault);
+                break;
+            }
+        };
+        match one.done {
+            Done::Yes | Done::Requested if selection.json => {}
+            Done::Yes | Done::Requested => console.out.print(&format!("{one}\n"))?,
+            _ => {
+                output::complain(&one.to_string());
+                result = Err(Fault::Told);
+            }
+        }
+        changed.push(one);
+    }
+    if selection.json {
+        console.out.json(&json!({ "jobs": changed }))?;
+    }
+    result
+}
+
+async fn change_one(
+    console: &Console,
+    control: &Control,
+    verb: Verb,
+    id: JobId,
+    queue: Option<&QueueName>,
+) -> Result<Changed, Fault> {
+    let queue = match queue {
+        Some(queue) => Some(queue.clone()),
+        None => find(console, id, None).await?.map(|record| record.queue),
+    };
+    let done = match &queue {
+        None => Done::NotFound,
+        Some(queue) => {
+            let done = verb.apply(control, queue, None, &[id]).await;
+            let done = done.map_err(|error| console.fault(&error))?;
+            done.first().copied().unwrap_or(Done::NotFound)
+        }
+    };
+    let (outcome, state) = match done {
+        Done::Yes => (verb.outcome(), None),
+        Done::Requested => ("requested", None),
+        Done::Conflict(state) => ("conflict", Some(state)),
+        _ => ("not_found", None),
+    };
+    Ok(Changed {
+        id,
+        queue,
+        outcome,
+        state,
+        verb,
+        done,
+    })
+}
