@@ -8,6 +8,7 @@ mod child;
 mod ci;
 mod counts;
 mod dev;
+mod faults;
 mod install;
 mod plan;
 mod ports;
@@ -31,6 +32,7 @@ enum Command {
     Test(test::TestArgs),
     Tidy(tidy::TidyArgs),
     Bench(bench::BenchArgs),
+    Faults(faults::FaultsArgs),
     Lint(ci::LintArgs),
     Ci(ci::CiArgs),
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Test(args) => Ok(test::run(&args)),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Lint(args) => ci::lint(&args),
         Command::Ci(args) => Ok(ci::run(&args)),
     };

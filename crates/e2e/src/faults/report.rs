@@ -1,0 +1,367 @@
+//! What a run comes to: figures, checks, and everything that they are made from.
+
+use serde::Serialize;
+
+use super::{
+    chatter::Chat,
+    director::{Collapse, Outcome},
+    history::{Down, History},
+    judge::{Verdict, Wrong, judge},
+    rerun::{Rerun, Reruns, reruns},
+    settings::{FaultArgs, Fsync},
+    spread::Spread,
+};
+
+/// The limit of killed to running again, in milliseconds.
+const RERUN_LIMIT_MS: u64 = 15_000;
+/// How far back before a kill of a Redis that syncs every second jobs may be lost, in milliseconds.
+const LOSS_WINDOW_MS: u64 = 2_000;
+/// How much more memory than before Redis may use when it has forgotten all jobs, in bytes: buffers of connections, and
+/// the cache of scripts.
+const MEMORY_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// How a process ended in the end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ending {
+    /// Which.
+    pub target: String,
+    /// How.
+    pub exit: String,
+    /// Whether that is well.
+    pub well: bool,
+    /// After how long, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Redis' memory, in bytes.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Memory {
+    /// Before the load.
+    pub before: u64,
+    /// When all jobs were over.
+    pub loaded: u64,
+    /// When their time was over; absent if that was not waited for.
+    pub after: Option<u64>,
+    /// Jobs that were still kept then.
+    pub jobs_kept: u64,
+}
+
+/// What the last burst showed.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Burst {
+    /// How many jobs it had.
+    pub jobs: usize,
+    /// How many of them each worker began, by place.
+    pub begun: Vec<usize>,
+    /// Who was not ready before it.
+    pub not_ready: Vec<String>,
+}
+
+/// What was handed in beside what was accepted.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Load {
+    /// How many jobs were accepted, without the last burst.
+    pub accepted: u64,
+    /// How long it took until all was handed in, in milliseconds.
+    pub load_ms: u64,
+    /// How long after that all was over, in milliseconds.
+    pub settle_ms: u64,
+    /// The plain clients.
+    pub chat: Vec<Chat>,
+    /// How often a `ledger` job was not confirmed, and handed in again under its id.
+    pub unconfirmed: u64,
+    /// How often one was refused.
+    pub refused: u64,
+}
+
+/// Everything that was found out.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What was seen.
+    pub history: History,
+    /// What became of each fault.
+    pub outcomes: Vec<Outcome>,
+    /// Who ended by itself.
+    pub collapses: Vec<Collapse>,
+    /// The load.
+    pub load: Load,
+    /// The last burst.
+    pub burst: Burst,
+    /// Redis' memory.
+    pub memory: Memory,
+    /// How the processes ended.
+    pub endings: Vec<Ending>,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// What was found.
+    pub found: String,
+    /// Whether that is as it must be; absent for what is only told.
+    pub pass: Option<bool>,
+}
+
+/// Everything, as it goes into the JSON file.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether all checks pass.
+    pub pass: bool,
+    /// The seed.
+    pub seed: u64,
+    /// The settings.
+    pub settings: FaultArgs,
+    /// The checks.
+    pub checks: Vec<Check>,
+    /// What is wrong, by kind.
+    pub verdict: Verdict,
+    /// How long before a kill of Redis what was lost had been accepted, in milliseconds.
+    pub loss_window_ms: Option<u64>,
+    /// Killed to running again.
+    pub rerun_ms: Reruns,
+    /// The same, job by job.
+    pub reruns: Vec<Rerun>,
+    /// Back to ready again, over all faults.
+    pub ready_ms: Spread,
+    /// The load.
+    pub load: Load,
+    /// The last burst.
+    pub burst: Burst,
+    /// Redis' memory.
+    pub memory: Memory,
+    /// When Redis did not answer.
+    pub redis_down: Vec<Down>,
+    /// The schedule, and what became of each fault.
+    pub faults: Vec<Outcome>,
+    /// Who ended by itself.
+    pub collapses: Vec<Collapse>,
+    /// How the processes ended in the end.
+    pub endings: Vec<Ending>,
+}
+
+/// What is excused, and how much Redis forgot.
+struct Excuse {
+    kills: Vec<u64>,
+}
+
+impl Excuse {
+    /// How long before the next kill this was, if any came.
+    fn age(&self, wrong: &Wrong) -> Option<u64> {
+        let next = self.kills.iter().filter(|kill| **kill >= wrong.at).min();
+        next.map(|kill| kill - wrong.at)
+    }
+
+    /// Those that the loss of Redis' last writes does not explain.
+    fn unexplained(&self, wrongs: &[Wrong]) -> usize {
+        let explained = |wrong: &&Wrong| self.age(wrong).is_some_and(|age| age <= LOSS_WINDOW_MS);
+        wrongs.len() - wrongs.iter().filter(explained).count()
+    }
+}
+
+impl Report {
+    /// Judges what was found.
+    pub fn of(settings: FaultArgs, seed: u64, findings: Findings) -> Self {
+        let verdict = judge(&findings.history);
+        let reruns = reruns(&findings.history);
+        let rerun_ms = Reruns::of(&reruns);
+        // A Redis that syncs before it answers has no excuse.
+        let kills = match settings.fsync {
+            Fsync::Always => Vec::new(),
+            Fsync::Everysec => findings
+                .history
+                .down
+                .iter()
+                .filter(|down| down.killed)
+                .map(|down| down.from)
+                .collect(),
+        };
+        let excuse = Excuse { kills };
+        let loss_window_ms = verdict
+            .lost
+            .iter()
+            .filter_map(|lost| excuse.age(lost))
+            .max();
+        let mut report = Self {
+            pass: false,
+            seed,
+            settings,
+            checks: Vec::new(),
+            verdict,
+            loss_window_ms,
+            rerun_ms,
+            reruns,
+            ready_ms: Spread::of(
+                findings
+                    .outcomes
+                    .iter()
+                    .filter_map(|outcome| outcome.ready_ms)
+                    .collect(),
+            ),
+            load: findings.load,
+            burst: findings.burst,
+            memory: findings.memory,
+            redis_down: findings.history.down,
+            faults: findings.outcomes,
+            collapses: findings.collapses,
+            endings: findings.endings,
+        };
+        report.checks = report.check(&excuse);
+        report.pass = report.checks.iter().all(|check| check.pass != Some(false));
+        report
+    }
+
+    fn check(&self, excuse: &Excuse) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let mut add = |name, pass, found: String| checks.push(Check { name, found, pass });
+        let verdict = &self.verdict;
+        add(
+            "jobs accepted",
+            Some(self.load.accepted >= self.settings.jobs),
+            format!(
+                "{} of {}; with a last burst {} completed and {} failed",
+                self.load.accepted, self.settings.jobs, verdict.completed, verdict.failed
+            ),
+        );
+        add(
+            "jobs that ran more than once",
+            None,
+            verdict.rerun.to_string(),
+        );
+        for (name, wrongs) in [
+            ("accepted jobs lost", &verdict.lost),
+            ("stale writes taken", &verdict.stale),
+            ("ends not announced", &verdict.missing),
+            ("ends announced twice", &verdict.doubled),
+            ("events out of order", &verdict.disordered),
+        ] {
+            let unexplained = excuse.unexplained(wrongs);
+            let found = if unexplained == wrongs.len() {
+                wrongs.len().to_string()
+            } else {
+                format!("{}, {unexplained} not explained by fsync", wrongs.len())
+            };
+            add(name, Some(unexplained == 0), found);
+        }
+        if self.settings.fsync == Fsync::Everysec {
+            let found = self
+                .loss_window_ms
+                .map_or_else(|| "nothing lost".to_owned(), |ms| format!("{ms} ms"));
+            add("loss window", None, found);
+        }
+        let (doubled, early) = self
+            .load
+            .chat
+            .iter()
+            .fold((0, 0), |(doubled, early), chat| {
+                (doubled + chat.doubled, early + chat.early)
+            });
+        let excused = self.settings.fsync == Fsync::Everysec && !excuse.kills.is_empty();
+        add(
+            "frames doubled, results before texts",
+            (!excused).then_some(doubled + early == 0),
+            format!("{doubled}, {early}"),
+        );
+        let Reruns { redis_up, all } = &self.rerun_ms;
+        let times = |spread: &Spread| {
+            format!(
+                "p50 {} ms, p99 {} ms, max {} ms of {}",
+                spread.p50, spread.p99, spread.max, spread.count
+            )
+        };
+        add(
+            "killed to running again, Redis up",
+            (redis_up.count > 0).then_some(redis_up.p99 < RERUN_LIMIT_MS),
+            times(redis_up),
+        );
+        add("the same, Redis away meanwhile too", None, times(all));
+        add("mended to ready", None, times(&self.ready_ms));
+        self.check_processes(&mut add);
+        checks
+    }
+
+    fn check_processes(&self, add: &mut impl FnMut(&'static str, Option<bool>, String)) {
+        let begun = self.faults.iter().filter(|fault| fault.began_at.is_some());
+        let idle = self
+            .faults
+            .iter()
+            .filter(|fault| fault.under_way == Some(0));
+        add(
+            "faults",
+            Some(begun.clone().count() == self.faults.len()),
+            format!(
+                "{} of {}, {} of them met no job",
+                begun.count(),
+                self.faults.len(),
+                idle.count()
+            ),
+        );
+        let ill = self.faults.iter().filter(|fault| !fault.well);
+        let ill: Vec<_> = ill.map(|fault| fault.fault.target.to_string()).collect();
+        add(
+            "processes that did not obey",
+            Some(ill.is_empty()),
+            list(&ill),
+        );
+        let fallen = self.collapses.iter();
+        let fallen: Vec<_> = fallen.map(|fallen| fallen.target.to_string()).collect();
+        add(
+            "processes that ended by themselves",
+            Some(fallen.is_empty()),
+            list(&fallen),
+        );
+        add(
+            "processes not ready in the end",
+            Some(self.burst.not_ready.is_empty()),
+            list(&self.burst.not_ready),
+        );
+        let zombies = self.burst.begun.iter().filter(|begun| **begun == 0).count();
+        add(
+            "workers that take no jobs",
+            Some(zombies == 0),
+            format!("{zombies} (last burst: {:?})", self.burst.begun),
+        );
+        let bad = self.endings.iter().filter(|ending| !ending.well);
+        let bad: Vec<_> = bad
+            .map(|ending| format!("{} {}", ending.target, ending.exit))
+            .collect();
+        add(
+            "processes that did not end well",
+            Some(bad.is_empty()),
+            list(&bad),
+        );
+        let mib = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
+        let Memory {
+            before,
+            loaded,
+            after,
+            jobs_kept,
+        } = self.memory;
+        match after {
+            Some(after) => add(
+                "Redis' memory",
+                Some(jobs_kept == 0 && after <= before + MEMORY_LIMIT),
+                format!(
+                    "{:.1} MiB before, {:.1} loaded, {:.1} after retention, {jobs_kept} jobs kept",
+                    mib(before),
+                    mib(loaded),
+                    mib(after)
+                ),
+            ),
+            None => add(
+                "Redis' memory",
+                None,
+                format!("{:.1} MiB before, {:.1} loaded", mib(before), mib(loaded)),
+            ),
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

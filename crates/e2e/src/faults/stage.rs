@@ -1,0 +1,383 @@
+//! One run from its beginning to its end: sets up, lets load and faults loose, waits, looks, takes down.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use broker::{
+    Inspector, Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis,
+};
+use nix::sys::signal::Signal;
+use protocol::{LOBBY_TOPIC, QueueName};
+use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    book::{Book, Progress},
+    chatter::{Chat, Chatter},
+    director::{Director, GRACE},
+    fleet::{Fleet, all_ready},
+    history::{History, Mark},
+    pace::Pace,
+    progress::{self, Bar},
+    report::{Burst, Ending, Findings, Report},
+    run_log,
+    schedule::{Fault, Target, draw},
+    settings::FaultArgs,
+    submitter::Submitter,
+    watcher::{self, WORK_TOPIC},
+    work::{Fails, Work},
+};
+
+/// How many plain clients chat.
+const CHATTERS: u64 = 4;
+/// How long processes may take to be ready.
+const READY: Duration = Duration::from_secs(60);
+/// How long what is accepted may take to be over, after load and faults are.
+const SETTLE: Duration = Duration::from_secs(120);
+/// How many jobs of how many milliseconds the last burst has: as many as all workers run at a time, so that each must
+/// take some.
+const BURST: usize = 300;
+const BURST_MS: u64 = 1_000;
+/// How long waiting loops rest.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Everything of a run that must outlive its parts.
+struct Stage {
+    args: FaultArgs,
+    seed: u64,
+    redis: TestRedis,
+    fleet: Fleet,
+    queue: QueueName,
+    book: Arc<Book>,
+    submitter: Arc<Submitter>,
+    run_log: PathBuf,
+    tracker: TaskTracker,
+    /// Ends those who watch and chat.
+    stop: CancellationToken,
+    _logs: Option<TempDir>,
+}
+
+/// The seed and the schedule that these settings mean.
+pub fn plan(args: &FaultArgs) -> (u64, Vec<Fault>) {
+    let seed = args.seed.unwrap_or_else(super::history::now_ms);
+    let schedule = draw(
+        seed,
+        &args.kinds(),
+        args.count(),
+        args.span_ms(),
+        FaultArgs::CAST,
+    );
+    (seed, schedule)
+}
+
+/// Runs the whole of it. Processes end with the thread that this is called on.
+pub async fn run(args: FaultArgs) -> anyhow::Result<Report> {
+    let (seed, schedule) = plan(&args);
+    progress::print_schedule(seed, &schedule);
+    let mut findings = Findings::default();
+    let mut stage = Stage::set(args, seed).await?;
+    findings.memory.before = stage.memory().await?;
+    stage.play(&schedule, &mut findings).await;
+    findings.memory.loaded = stage.memory().await?;
+    findings.burst = stage.burst().await?;
+    stage.read_the_rest().await;
+    if !stage.args.skip_retention {
+        findings.memory.jobs_kept = stage.forget().await;
+        findings.memory.after = Some(stage.memory().await?);
+    }
+    findings.endings = stage.terminate().await;
+    findings.history = History {
+        runs: run_log::read(&stage.run_log)?,
+        outages: findings.history.outages,
+        down: findings.history.down,
+        ..stage.book.history()
+    };
+    Ok(Report::of(stage.args, seed, findings))
+}
+
+impl Stage {
+    async fn set(args: FaultArgs, seed: u64) -> anyhow::Result<Self> {
+        let redis =
+            TestRedis::start_with(&["--appendonly", "yes", "--appendfsync", args.fsync.as_str()])
+                .await;
+        let port: u16 = redis
+            .url()
+            .trim_end_matches('/')
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .context("the address of Redis has a port")?;
+        let redis_port = Arc::new(AtomicU16::new(port));
+        let (folder, temporary) = if let Some(folder) = &args.logs {
+            std::fs::create_dir_all(folder).context("the folder for logs can't be made")?;
+            (folder.clone(), None)
+        } else {
+            let folder = tempfile::tempdir()?;
+            (folder.path().to_owned(), Some(folder))
+        };
+        let run_log = folder.join("runs");
+        // An older run's would be read as this one's.
+        std::fs::write(&run_log, "").context("the run log can't be made")?;
+        let tracker = TaskTracker::new();
+        let path = run_log.to_str().context("the run log's path is no text")?;
+        let fleet = Fleet::start(&args, &redis_port, folder, path, &tracker).await?;
+        ensure!(
+            all_ready(&fleet.ports(), READY).await,
+            "not all processes are ready: {:?}",
+            fleet.not_ready().await
+        );
+        let queue = crate::System::chat();
+        let book = Arc::<Book>::default();
+        let stop = CancellationToken::new();
+        watcher::watch(&redis.connect("dwb"), &queue, &book, &tracker, &stop).await;
+        let reached = Redis::new(&RedisArgs {
+            redis_url: format!("redis://127.0.0.1:{}/", fleet.producer.port()),
+            ..redis.args("dwb")
+        })?;
+        let keep = QueueArgs {
+            keep_completed_secs: args.keep_secs,
+            keep_failed_secs: args.keep_secs,
+            log_ttl_secs: args.keep_secs,
+            ..QueueArgs::default()
+        };
+        let producer = Producer::spawn(
+            reached,
+            queue.clone(),
+            keep,
+            ProducerConfig::default(),
+            &tracker,
+        );
+        let submitter = Arc::new(Submitter {
+            producer,
+            book: Arc::clone(&book),
+            seed,
+            again: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        });
+        Ok(Self {
+            args,
+            seed,
+            redis,
+            fleet,
+            queue,
+            book,
+            submitter,
+            run_log,
+            tracker,
+            stop,
+            _logs: temporary,
+        })
+    }
+
+    /// Load and faults, until both are over and every accepted job is, or that takes too long.
+    async fn play(&mut self, schedule: &[Fault], findings: &mut Findings) {
+        let span = Duration::from_millis(self.args.span_ms());
+        let chatting = self.stop.child_token();
+        let (chats, done) = self.let_loose(span, &chatting);
+        let mut director = Director::new(
+            &mut self.fleet,
+            &mut self.redis,
+            self.queue.clone(),
+            self.tracker.clone(),
+            schedule,
+        );
+        let mut bar = Bar::new(self.args.jobs);
+        let start = Instant::now();
+        let most = span.mul_f64(1.5) + Duration::from_secs(60);
+        let mut loaded = None;
+        loop {
+            let busy = director.step().await;
+            let over = done.iter().all(CancellationToken::is_cancelled);
+            if loaded.is_none() && (over || start.elapsed() > most) {
+                loaded = Some(Instant::now());
+                findings.load.load_ms = millis(start.elapsed());
+                findings.load.accepted = self.book.progress().accepted as u64;
+            }
+            // Counting all jobs is not free.
+            if bar.is_due() {
+                bar.show(self.book.progress(), &format!("seed {}", self.seed));
+            }
+            if let (false, Some(loaded)) = (busy, loaded) {
+                let Progress { accepted, over } = self.book.progress();
+                findings.load.settle_ms = millis(loaded.elapsed());
+                if accepted == over || loaded.elapsed() > span + SETTLE {
+                    break;
+                }
+            }
+            tokio::time::sleep(TICK).await;
+        }
+        bar.close();
+        // Readiness is measured on for those that were struck last.
+        let ports = director.fleet.ports();
+        all_ready(&ports, READY).await;
+        tokio::time::sleep(TICK * 20).await;
+        findings.history.outages = std::mem::take(&mut director.outages);
+        findings.history.down = std::mem::take(&mut director.down);
+        findings.collapses = std::mem::take(&mut director.collapses);
+        findings.outcomes = director.outcomes();
+        drop(director);
+        chatting.cancel();
+        for chat in chats {
+            findings.load.chat.extend(chat.await.ok());
+        }
+        findings.load.unconfirmed = self.submitter.again.load(Ordering::Relaxed);
+        findings.load.refused = self.submitter.refused.load(Ordering::Relaxed);
+    }
+
+    /// Starts the load; the tokens are cancelled when all of it is accepted.
+    fn let_loose(
+        &self,
+        span: Duration,
+        stop: &CancellationToken,
+    ) -> (Vec<tokio::task::JoinHandle<Chat>>, Vec<CancellationToken>) {
+        let mut done = vec![CancellationToken::new()];
+        let mut chats = Vec::new();
+        let ports = self.fleet.client_ports();
+        let quota = self.args.jobs / 2 / CHATTERS;
+        for n in 0..CHATTERS {
+            let mut ports = ports.clone();
+            // Half of them begin at the other server.
+            if n % 2 == 1 {
+                ports.reverse();
+            }
+            let chatter = Chatter {
+                name: format!("client {n} of {}", self.seed),
+                ports,
+                quota,
+                pace: Pace::of(quota, span),
+                book: Arc::clone(&self.book),
+            };
+            let token = CancellationToken::new();
+            chats.push(self.tracker.spawn(chatter.run(token.clone(), stop.clone())));
+            done.push(token);
+        }
+        let count = self.args.jobs - quota * CHATTERS;
+        let submitter = Arc::clone(&self.submitter);
+        let guard = done[0].clone();
+        self.tracker
+            .spawn(stop.clone().run_until_cancelled_owned(async move {
+                submitter.run(count, Pace::of(count, span)).await;
+                guard.cancel();
+            }));
+        (chats, done)
+    }
+
+    /// As many jobs as all workers run at a time: who takes none is a zombie.
+    async fn burst(&mut self) -> anyhow::Result<Burst> {
+        all_ready(&self.fleet.ports(), READY).await;
+        let not_ready = self.fleet.not_ready().await;
+        let work = Work {
+            ms: BURST_MS,
+            emits: 0,
+            fails: Fails::Never,
+            stubborn: false,
+        };
+        let jobs = (0..BURST).map(|_| self.submitter.submit(&work));
+        let jobs = tokio::time::timeout(READY, futures_util::future::join_all(jobs));
+        let jobs = jobs.await.unwrap_or_default();
+        let start = Instant::now();
+        while start.elapsed() < READY && !self.book.unfinished().is_empty() {
+            tokio::time::sleep(TICK).await;
+        }
+        let runs = run_log::read(&self.run_log)?;
+        let workers = self.fleet.slots.iter();
+        let workers = workers.filter(|slot| matches!(slot.target, Target::Worker(_)));
+        let begun = workers.map(|slot| {
+            runs.iter()
+                .filter(|run| run.mark == Mark::Begin && jobs.contains(&run.job))
+                .filter(|run| Some(run.pid) == slot.pid())
+                .count()
+        });
+        Ok(Burst {
+            jobs: jobs.len(),
+            begun: begun.collect(),
+            not_ready: not_ready.iter().map(Target::to_string).collect(),
+        })
+    }
+
+    /// Reads Redis' record of what is not over, and of what was over only a moment ago.
+    async fn read_the_rest(&self) {
+        let inspector = Inspector::new(self.redis.connect("dwb"));
+        let all = async {
+            for job in self.book.unfinished().into_iter().chain(self.book.unread()) {
+                watcher::read(&inspector, &self.queue, &self.book, job).await;
+            }
+        };
+        // Redis answers by now, or nobody will know more.
+        let _ = tokio::time::timeout(READY, all).await;
+    }
+
+    /// Waits until Redis has forgotten all jobs and logs; says how many jobs it keeps.
+    async fn forget(&self) -> u64 {
+        progress::say("waiting until Redis has forgotten what is over");
+        let inspector = Inspector::new(self.redis.connect("dwb"));
+        let start = Instant::now();
+        let most = Duration::from_secs(self.args.keep_secs + 30);
+        loop {
+            let counts = inspector.counts(&self.queue).await;
+            let kept = counts.map_or(u64::MAX, |(counts, _)| counts.completed + counts.failed);
+            let logs: u64 = self
+                .redis
+                .command(&[
+                    "EXISTS",
+                    &format!("dwb{{chat}}:log:{LOBBY_TOPIC}"),
+                    &format!("dwb{{chat}}:log:{WORK_TOPIC}"),
+                ])
+                .await;
+            if kept + logs == 0 || start.elapsed() > most {
+                return kept;
+            }
+            tokio::time::sleep(TICK * 50).await;
+        }
+    }
+
+    /// Redis' memory, in bytes.
+    async fn memory(&self) -> anyhow::Result<u64> {
+        let info: String = self.redis.command(&["INFO", "memory"]).await;
+        info.lines()
+            .find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
+            .context("Redis does not tell its memory")
+    }
+
+    /// Asks everyone to stop, all at once.
+    async fn terminate(&mut self) -> Vec<Ending> {
+        self.stop.cancel();
+        let start = Instant::now();
+        for slot in &self.fleet.slots {
+            slot.signal(Signal::SIGTERM);
+        }
+        let mut endings = Vec::new();
+        for slot in &mut self.fleet.slots {
+            let (exit, well) = loop {
+                if slot.process.is_none() {
+                    break ("did not run".to_owned(), false);
+                }
+                if let Some((status, _)) = slot.ended() {
+                    break (status.to_string(), status.success());
+                }
+                if start.elapsed() > GRACE {
+                    break ("did not end".to_owned(), false);
+                }
+                tokio::time::sleep(TICK).await;
+            };
+            endings.push(Ending {
+                target: slot.target.to_string(),
+                exit,
+                well,
+                took_ms: millis(start.elapsed()),
+            });
+        }
+        endings
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
