@@ -161,6 +161,7 @@ mod tests {
             attempt: 0,
             time: 0,
             of_attempt: None,
+            failure: None,
         }
     }
 

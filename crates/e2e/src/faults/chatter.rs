@@ -1,4 +1,5 @@
-//! A plain WebSocket client that chats through faults: when its connection ends it goes to another server.
+//! A plain WebSocket client that chats through faults: when its connection ends it goes to another server, and it
+//! does so of itself now and then, or all would end up with the server that was struck last.
 //!
 //! A message that it does not get back is not accepted; another takes its place.
 
@@ -23,6 +24,8 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many messages may be on their way.
 const AHEAD: usize = 100;
+/// How long a client stays with a server, once nothing is on its way.
+const STAY: Duration = Duration::from_secs(6);
 /// How long to wait before another server is tried, and for a server to answer.
 const PAUSE: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,6 +112,7 @@ impl State {
     async fn session(&mut self, mut socket: Socket, done: &CancellationToken) {
         let mut connection = Connection::default();
         let mut check = tokio::time::interval(Duration::from_secs(1));
+        let came = Instant::now();
         loop {
             if self.accepted >= self.chatter.quota {
                 done.cancel();
@@ -135,6 +139,10 @@ impl State {
                     let before = self.waiting.len();
                     self.waiting.retain(|_, since| since.elapsed() < PATIENCE);
                     self.chat.unanswered += (before - self.waiting.len()) as u64;
+                    if self.waiting.is_empty() && came.elapsed() > STAY && !done.is_cancelled() {
+                        // The server need not answer: it is left as a phone leaves its network.
+                        return;
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{EventType, JobId, JobState};
+use protocol::{EventType, FailureCode, JobId, JobState};
 use serde::Serialize;
 
 /// Now.
@@ -37,6 +37,8 @@ pub struct Seen {
     pub time: u64,
     /// The attempt that a result says that it is of.
     pub of_attempt: Option<u32>,
+    /// Why, if it failed.
+    pub failure: Option<FailureCode>,
 }
 
 /// Whether an attempt began or ended.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use protocol::{JobId, JobState};
+use protocol::{EventType, FailureCode, JobId, JobState};
 use serde::Serialize;
 
 use super::history::{History, Mark, Seen};
@@ -33,6 +33,8 @@ pub struct Verdict {
     pub completed: usize,
     /// How many of them failed for good.
     pub failed: usize,
+    /// How many of those because faults spent all their attempts; allowed.
+    pub spent: usize,
     /// How many jobs ran more than once; allowed.
     pub rerun: usize,
     /// Accepted, but neither over nor known to be.
@@ -63,10 +65,11 @@ pub fn judge(history: &History) -> Verdict {
     for job in jobs {
         match ends.get(&job).map(Vec::as_slice) {
             Some([end, more @ ..]) => {
-                if end.event == protocol::EventType::Completed {
+                if end.event == EventType::Completed {
                     verdict.completed += 1;
                 } else {
                     verdict.failed += 1;
+                    verdict.spent += usize::from(end.failure == Some(FailureCode::LeaseLost));
                 }
                 verdict.doubled.extend(more.iter().map(|again| Wrong {
                     what: job.to_string(),

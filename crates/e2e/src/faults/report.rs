@@ -1,5 +1,6 @@
 //! What a run comes to: figures, checks, and everything that they are made from.
 
+use broker::Totals;
 use serde::Serialize;
 
 use super::{
@@ -89,6 +90,8 @@ pub struct Findings {
     pub burst: Burst,
     /// Redis' memory.
     pub memory: Memory,
+    /// What Redis counted.
+    pub totals: Option<Totals>,
     /// How the processes ended.
     pub endings: Vec<Ending>,
 }
@@ -131,6 +134,8 @@ pub struct Report {
     pub burst: Burst,
     /// Redis' memory.
     pub memory: Memory,
+    /// What Redis counted.
+    pub totals: Option<Totals>,
     /// When Redis did not answer.
     pub redis_down: Vec<Down>,
     /// The schedule, and what became of each fault.
@@ -202,6 +207,7 @@ impl Report {
             load: findings.load,
             burst: findings.burst,
             memory: findings.memory,
+            totals: findings.totals,
             redis_down: findings.history.down,
             faults: findings.outcomes,
             collapses: findings.collapses,
@@ -220,14 +226,22 @@ impl Report {
             "jobs accepted",
             Some(self.load.accepted >= self.settings.jobs),
             format!(
-                "{} of {}; with a last burst {} completed and {} failed",
-                self.load.accepted, self.settings.jobs, verdict.completed, verdict.failed
+                "{} of {}; with a last burst {} completed, {} failed, {} of them by faults alone",
+                self.load.accepted,
+                self.settings.jobs,
+                verdict.completed,
+                verdict.failed,
+                verdict.spent
             ),
         );
+        let totals = self.totals.unwrap_or_default();
         add(
             "jobs that ran more than once",
             None,
-            verdict.rerun.to_string(),
+            format!(
+                "{} ({} leases lost, {} late writes refused)",
+                verdict.rerun, totals.lost, totals.stale
+            ),
         );
         for (name, wrongs) in [
             ("accepted jobs lost", &verdict.lost),

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use broker::{
-    Inspector, Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis,
+    Inspector, Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, Totals, testing::TestRedis,
 };
 use nix::sys::signal::Signal;
 use protocol::{LOBBY_TOPIC, QueueName};
@@ -36,7 +36,7 @@ use super::{
 };
 
 /// How many plain clients chat.
-const CHATTERS: u64 = 4;
+const CHATTERS: u64 = 8;
 /// How long processes may take to be ready.
 const READY: Duration = Duration::from_secs(60);
 /// How long what is accepted may take to be over, after load and faults are.
@@ -87,7 +87,7 @@ pub async fn run(args: FaultArgs) -> anyhow::Result<Report> {
     stage.play(&schedule, &mut findings).await;
     findings.memory.loaded = stage.memory().await?;
     findings.burst = stage.burst().await?;
-    stage.read_the_rest().await;
+    findings.totals = stage.read_the_rest().await;
     if !stage.args.skip_retention {
         findings.memory.jobs_kept = stage.forget().await;
         findings.memory.after = Some(stage.memory().await?);
@@ -151,7 +151,11 @@ impl Stage {
             reached,
             queue.clone(),
             keep,
-            ProducerConfig::default(),
+            ProducerConfig {
+                // Short, so that jobs are handed in again whose acceptance is in doubt.
+                accept_timeout: Duration::from_secs(2),
+                ..ProducerConfig::default()
+            },
             &tracker,
         );
         let submitter = Arc::new(Submitter {
@@ -302,8 +306,8 @@ impl Stage {
         })
     }
 
-    /// Reads Redis' record of what is not over, and of what was over only a moment ago.
-    async fn read_the_rest(&self) {
+    /// Reads Redis' record of what is not over, and of what was over only a moment ago; and what Redis counted.
+    async fn read_the_rest(&self) -> Option<Totals> {
         let inspector = Inspector::new(self.redis.connect("dwb"));
         let all = async {
             for job in self.book.unfinished().into_iter().chain(self.book.unread()) {
@@ -312,6 +316,8 @@ impl Stage {
         };
         // Redis answers by now, or nobody will know more.
         let _ = tokio::time::timeout(READY, all).await;
+        let (_, totals) = inspector.counts(&self.queue).await.ok()?;
+        Some(totals)
     }
 
     /// Waits until Redis has forgotten all jobs and logs; says how many jobs it keeps.

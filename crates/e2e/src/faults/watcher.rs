@@ -75,6 +75,7 @@ fn deliver(book: &Book, topic: &'static str, delivery: &Delivery<'_>) {
         attempt: event.attempt,
         time: event.time,
         of_attempt: of_attempt.map(|done| done.attempt),
+        failure: event.error.as_ref().map(|failure| failure.code),
     };
     book.event(seen, text);
 }

@@ -8,6 +8,7 @@
 
 mod faults;
 mod flow;
+mod harness;
 mod jobs;
 mod redis_faults;
 mod stop;
