@@ -46,12 +46,14 @@ impl Book {
         self.lock().receipts.entry(job).or_insert_with(now_ms);
     }
 
-    /// A text came back to its client.
-    pub fn came_back(&self, text: &str) {
+    /// A text came back to its client; says whether for the first time.
+    pub fn came_back(&self, text: &str) -> bool {
         let mut pages = self.lock();
-        if !pages.texts.contains_key(text) {
+        let first = !pages.texts.contains_key(text);
+        if first {
             pages.texts.insert(text.to_owned(), now_ms());
         }
+        first
     }
 
     /// An event came from the log; `text` is what a chat message's announcement says.
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn a_text_that_came_back_is_the_job_that_was_announced() {
         let book = Book::default();
-        book.came_back("hello");
+        assert!(book.came_back("hello") && !book.came_back("hello"));
         book.came_back("who");
         book.event(seen(1, EventType::Queued), Some("hello".to_owned()));
         book.receipt(JobId::from_parts(0, 2));
