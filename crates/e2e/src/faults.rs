@@ -6,6 +6,8 @@ pub mod book;
 pub mod chatter;
 pub mod dice;
 pub mod director;
+pub mod disk;
+pub mod excuse;
 pub mod fleet;
 pub mod history;
 pub mod judge;

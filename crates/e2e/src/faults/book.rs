@@ -108,6 +108,12 @@ impl Book {
         jobs.into_iter().collect()
     }
 
+    /// Whether all of these are over.
+    pub fn are_over(&self, jobs: &[JobId]) -> bool {
+        let pages = self.lock();
+        jobs.iter().all(|job| pages.over.contains(job))
+    }
+
     /// Jobs that are over and whose record was not read.
     pub fn unread(&self) -> Vec<JobId> {
         let pages = self.lock();

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use super::{
+    disk::Disk,
     fleet::{Fleet, all_ready},
     history::{Down, Outage, now_ms},
     kind::FaultKind,
@@ -41,6 +42,8 @@ pub struct Outcome {
     pub began_at: Option<u64>,
     /// How many jobs waited or ran, if Redis could be asked.
     pub under_way: Option<u64>,
+    /// How many bytes of its append-only file Redis lost.
+    pub lost_bytes: Option<u64>,
     /// How the process ended that was asked to.
     pub exit: Option<String>,
     /// How long it took to end, in milliseconds.
@@ -93,6 +96,7 @@ pub struct Director<'a> {
     /// Processes that ended by themselves.
     pub collapses: Vec<Collapse>,
     outcomes: Arc<Mutex<Vec<Outcome>>>,
+    disk: Option<Disk>,
     steps: Vec<(Instant, Step)>,
     leaving: Vec<Leaving>,
 }
@@ -105,6 +109,7 @@ impl<'a> Director<'a> {
         queue: QueueName,
         tracker: TaskTracker,
         schedule: &[Fault],
+        disk: Option<Disk>,
     ) -> Self {
         let start = Instant::now();
         let begin = |(index, fault): (usize, &Fault)| {
@@ -115,6 +120,7 @@ impl<'a> Director<'a> {
             fault: fault.clone(),
             began_at: None,
             under_way: None,
+            lost_bytes: None,
             exit: None,
             exit_ms: None,
             ready_ms: None,
@@ -131,6 +137,7 @@ impl<'a> Director<'a> {
             outages: Vec::new(),
             down: Vec::new(),
             collapses: Vec::new(),
+            disk,
             steps: schedule.iter().enumerate().map(begin).collect(),
             leaving: Vec::new(),
         }
@@ -139,6 +146,9 @@ impl<'a> Director<'a> {
     /// Does what is due; says whether more will be.
     pub async fn step(&mut self) -> bool {
         self.look_after_leaving();
+        if let Some(disk) = &mut self.disk {
+            disk.look();
+        }
         let now = Instant::now();
         let due = self
             .steps
@@ -218,6 +228,9 @@ impl<'a> Director<'a> {
                 });
                 if killed {
                     self.redis.kill();
+                    let lost = self.disk.as_mut().map(Disk::lose).transpose();
+                    let lost = lost.expect("the file of a killed Redis can be cut");
+                    self.note(index, |outcome| outcome.lost_bytes = lost);
                 } else {
                     self.redis.stall();
                 }
@@ -238,7 +251,7 @@ impl<'a> Director<'a> {
     }
 
     /// How many jobs wait or run, if Redis answers soon.
-    async fn under_way(&self) -> Option<u64> {
+    pub async fn under_way(&self) -> Option<u64> {
         let counts = async {
             // The first question may find out that its connection is dead.
             match self.inspector.counts(&self.queue).await {

@@ -74,6 +74,8 @@ pub struct Kept {
     pub attempt: u32,
     /// The attempt that its result says that it is of.
     pub of_attempt: Option<u32>,
+    /// When it ended.
+    pub finished: Option<u64>,
 }
 
 /// A worker that could not work for longer than its lease.

@@ -47,6 +47,8 @@ pub struct Verdict {
     pub doubled: Vec<Wrong>,
     /// Events after a job's end, and offsets that are not dense.
     pub disordered: Vec<Wrong>,
+    /// Events that the log's follower said were lost.
+    pub gaps: Vec<Wrong>,
 }
 
 /// Judges a run.
@@ -57,6 +59,7 @@ pub fn judge(history: &History) -> Verdict {
         rerun: rerun(history),
         stale: stale(history, &ends),
         disordered: disordered(history),
+        gaps: gaps(history),
         ..Verdict::default()
     };
     // Whoever was announced was stored too, whether or not a client lived to see it.
@@ -74,7 +77,7 @@ pub fn judge(history: &History) -> Verdict {
                 verdict.doubled.extend(more.iter().map(|again| Wrong {
                     what: job.to_string(),
                     why: format!("{} after {}", brief(again), brief(end)),
-                    at: again.time,
+                    at: end.time,
                 }));
             }
             _ => unfinished(history, job, &mut verdict),
@@ -91,8 +94,13 @@ pub fn judge(history: &History) -> Verdict {
 }
 
 fn unfinished(history: &History, job: JobId, verdict: &mut Verdict) {
-    let known_since = history.accepted.get(&job).copied();
-    let at = known_since.unwrap_or_else(|| job.timestamp_ms());
+    let first = || history.events.iter().find(|event| event.job == job);
+    let at = history
+        .accepted
+        .get(&job)
+        .copied()
+        .or_else(|| first().map(|event| event.time))
+        .unwrap_or_default();
     let wrong = |why: String| Wrong {
         what: job.to_string(),
         why,
@@ -101,7 +109,10 @@ fn unfinished(history: &History, job: JobId, verdict: &mut Verdict) {
     match history.kept.get(&job) {
         Some(kept) if kept.state.is_terminal() => {
             let why = format!("is {} but no event says so", kept.state);
-            verdict.missing.push(wrong(why));
+            verdict.missing.push(Wrong {
+                at: kept.finished.unwrap_or(at),
+                ..wrong(why)
+            });
         }
         Some(kept) => {
             let why = format!("is still {} in attempt {}", kept.state, kept.attempt);
@@ -144,29 +155,30 @@ fn rerun(history: &History) -> usize {
     begun.values().filter(|count| **count > 1).count()
 }
 
+fn gaps(history: &History) -> Vec<Wrong> {
+    let gap = |at: &u64| Wrong {
+        what: "log".to_owned(),
+        why: "its follower says that events were lost".to_owned(),
+        at: *at,
+    };
+    history.gaps.iter().map(gap).collect()
+}
+
 /// Offsets of one epoch must be dense, one epoch must do, and nothing follows a job's end but another end, which is
 /// counted as doubled.
 fn disordered(history: &History) -> Vec<Wrong> {
-    let mut wrong: Vec<Wrong> = history
-        .gaps
-        .iter()
-        .map(|at| Wrong {
-            what: "log".to_owned(),
-            why: "events were lost".to_owned(),
-            at: *at,
-        })
-        .collect();
-    let mut places: HashMap<&str, (&str, u64)> = HashMap::new();
+    let mut wrong: Vec<Wrong> = Vec::new();
+    let mut places: HashMap<&str, &Seen> = HashMap::new();
     let mut over: HashMap<JobId, &Seen> = HashMap::new();
     for event in &history.events {
-        let place = (event.epoch.as_str(), event.offset);
-        if let Some((epoch, offset)) = places.insert(event.topic, place)
-            && place != (epoch, offset + 1)
+        if let Some(last) = places.insert(event.topic, event)
+            && (&event.epoch, event.offset) != (&last.epoch, last.offset + 1)
         {
+            let (epoch, offset) = (&event.epoch, event.offset);
             wrong.push(Wrong {
                 what: event.topic.to_owned(),
-                why: format!("{}:{} follows {epoch}:{offset}", event.epoch, event.offset),
-                at: event.time,
+                why: format!("{epoch}:{offset} follows {}:{}", last.epoch, last.offset),
+                at: last.time,
             });
         }
         if event.event.is_terminal() {
@@ -175,7 +187,7 @@ fn disordered(history: &History) -> Vec<Wrong> {
             wrong.push(Wrong {
                 what: event.job.to_string(),
                 why: format!("{} after {}", brief(event), brief(end)),
-                at: event.time,
+                at: end.time,
             });
         }
     }
@@ -192,14 +204,15 @@ fn stale(history: &History, ends: &HashMap<JobId, Vec<&Seen>>) -> Vec<Wrong> {
             at,
         });
     };
-    let mut newest: HashMap<JobId, u32> = HashMap::new();
+    let mut newest: HashMap<JobId, &Seen> = HashMap::new();
     for event in &history.events {
-        let known = newest.entry(event.job).or_default();
-        if event.attempt < *known {
-            let why = format!("{}, but attempt {known} spoke before", brief(event));
-            add(event.job, event.time, why);
+        let known = newest.entry(event.job).or_insert(event);
+        if event.attempt < known.attempt {
+            let why = format!("{}, but before that {}", brief(event), brief(known));
+            add(event.job, known.time, why);
+        } else {
+            *known = event;
         }
-        *known = event.attempt.max(*known);
         if let Some(of) = event.of_attempt
             && of != event.attempt
         {
@@ -209,7 +222,7 @@ fn stale(history: &History, ends: &HashMap<JobId, Vec<&Seen>>) -> Vec<Wrong> {
     }
     for (job, kept) in &history.kept {
         let end = ends.get(job).and_then(|ends| ends.last());
-        let at = end.map_or(job.timestamp_ms(), |end| end.time);
+        let at = end.map_or(0, |end| end.time);
         if let (JobState::Completed, Some(of)) = (kept.state, kept.of_attempt)
             && of != kept.attempt
         {
@@ -228,7 +241,7 @@ fn stale(history: &History, ends: &HashMap<JobId, Vec<&Seen>>) -> Vec<Wrong> {
         for end in ends.get(&run.job).into_iter().flatten() {
             if end.attempt < run.attempt && end.time > run.at + CLOCK_MS {
                 let why = format!("{}, but attempt {} had begun", brief(end), run.attempt);
-                add(run.job, end.time, why);
+                add(run.job, run.at, why);
             }
         }
     }

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::{
     chatter::Chat,
     director::{Collapse, Outcome},
+    excuse::Excuse,
     history::{Down, History},
-    judge::{Verdict, Wrong, judge},
+    judge::{Verdict, judge},
     rerun::{Rerun, Reruns, reruns},
     settings::{FaultArgs, Fsync},
     spread::Spread,
@@ -15,8 +16,6 @@ use super::{
 
 /// The limit of killed to running again, in milliseconds.
 const RERUN_LIMIT_MS: u64 = 15_000;
-/// How far back before a kill of a Redis that syncs every second jobs may be lost, in milliseconds.
-const LOSS_WINDOW_MS: u64 = 2_000;
 /// How much more memory than before Redis may use when it has forgotten all jobs, in bytes: buffers of connections, and
 /// the cache of scripts.
 const MEMORY_LIMIT: u64 = 4 * 1024 * 1024;
@@ -146,48 +145,14 @@ pub struct Report {
     pub endings: Vec<Ending>,
 }
 
-/// What is excused, and how much Redis forgot.
-struct Excuse {
-    kills: Vec<u64>,
-}
-
-impl Excuse {
-    /// How long before the next kill this was, if any came.
-    fn age(&self, wrong: &Wrong) -> Option<u64> {
-        let next = self.kills.iter().filter(|kill| **kill >= wrong.at).min();
-        next.map(|kill| kill - wrong.at)
-    }
-
-    /// Those that the loss of Redis' last writes does not explain.
-    fn unexplained(&self, wrongs: &[Wrong]) -> usize {
-        let explained = |wrong: &&Wrong| self.age(wrong).is_some_and(|age| age <= LOSS_WINDOW_MS);
-        wrongs.len() - wrongs.iter().filter(explained).count()
-    }
-}
-
 impl Report {
     /// Judges what was found.
     pub fn of(settings: FaultArgs, seed: u64, findings: Findings) -> Self {
         let verdict = judge(&findings.history);
         let reruns = reruns(&findings.history);
         let rerun_ms = Reruns::of(&reruns);
-        // A Redis that syncs before it answers has no excuse.
-        let kills = match settings.fsync {
-            Fsync::Always => Vec::new(),
-            Fsync::Everysec => findings
-                .history
-                .down
-                .iter()
-                .filter(|down| down.killed)
-                .map(|down| down.from)
-                .collect(),
-        };
-        let excuse = Excuse { kills };
-        let loss_window_ms = verdict
-            .lost
-            .iter()
-            .filter_map(|lost| excuse.age(lost))
-            .max();
+        let excuse = Excuse::of(settings.fsync, &findings.history);
+        let loss_window_ms = excuse.window(&verdict.lost);
         let mut report = Self {
             pass: false,
             seed,
@@ -243,14 +208,16 @@ impl Report {
                 verdict.rerun, totals.lost, totals.stale
             ),
         );
-        for (name, wrongs) in [
-            ("accepted jobs lost", &verdict.lost),
-            ("stale writes taken", &verdict.stale),
-            ("ends not announced", &verdict.missing),
-            ("ends announced twice", &verdict.doubled),
-            ("events out of order", &verdict.disordered),
+        let before = |wrongs| (excuse.unexplained(wrongs), wrongs);
+        let after = |wrongs| (excuse.unexplained_after(wrongs, verdict), wrongs);
+        for (name, (unexplained, wrongs)) in [
+            ("accepted jobs lost", before(&verdict.lost)),
+            ("stale writes taken", before(&verdict.stale)),
+            ("ends not announced", after(&verdict.missing)),
+            ("ends announced twice", before(&verdict.doubled)),
+            ("events out of order", before(&verdict.disordered)),
+            ("gaps in the log", after(&verdict.gaps)),
         ] {
-            let unexplained = excuse.unexplained(wrongs);
             let found = if unexplained == wrongs.len() {
                 wrongs.len().to_string()
             } else {
@@ -271,10 +238,9 @@ impl Report {
             .fold((0, 0), |(doubled, early), chat| {
                 (doubled + chat.doubled, early + chat.early)
             });
-        let excused = self.settings.fsync == Fsync::Everysec && !excuse.kills.is_empty();
         add(
             "frames doubled, results before texts",
-            (!excused).then_some(doubled + early == 0),
+            excuse.is_empty().then_some(doubled + early == 0),
             format!("{doubled}, {early}"),
         );
         let Reruns { redis_up, all } = &self.rerun_ms;

@@ -49,6 +49,10 @@ pub struct FaultArgs {
     /// When Redis has its append-only file on disk
     #[arg(long, value_enum, default_value_t = Fsync::Always)]
     pub fsync: Fsync,
+    /// Let a kill of Redis take what it wrote in the last second, as a power failure does; SIGKILL alone takes nothing.
+    /// Only with `--fsync everysec`
+    #[arg(long)]
+    pub power_loss: bool,
     /// How long finished jobs and logs are kept, in seconds, so that memory can come back in the end; a job handed in
     /// again after a longer outage would run again
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
@@ -95,6 +99,15 @@ impl FaultArgs {
         workers: 3,
         managers: 2,
     };
+
+    /// Refuses settings that contradict each other.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.power_loss || self.fsync == Fsync::Everysec,
+            "--power-loss takes what was not synced, so it needs --fsync everysec"
+        );
+        Ok(())
+    }
 
     /// The kinds of faults that are wanted, each once.
     pub fn kinds(&self) -> Vec<FaultKind> {

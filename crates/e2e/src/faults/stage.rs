@@ -1,4 +1,8 @@
-//! One run from its beginning to its end: sets up, lets load and faults loose, waits, looks, takes down.
+//! One run from its beginning to its end: sets up, lets load and faults loose, and waits. What is looked at after that
+//! is in `stage/aftermath.rs`.
+
+mod aftermath;
+mod quiet;
 
 use std::{
     path::PathBuf,
@@ -10,29 +14,27 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use broker::{
-    Inspector, Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, Totals, testing::TestRedis,
-};
-use nix::sys::signal::Signal;
-use protocol::{LOBBY_TOPIC, QueueName};
+use broker::{Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis};
+use protocol::QueueName;
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::quiet::Quiet;
 use super::{
     book::{Book, Progress},
     chatter::{Chat, Chatter},
-    director::{Director, GRACE},
+    director::Director,
+    disk::Disk,
     fleet::{Fleet, all_ready},
-    history::{History, Mark},
+    history::History,
     pace::Pace,
     progress::{self, Bar},
-    report::{Burst, Ending, Findings, Report},
+    report::{Findings, Report},
     run_log,
-    schedule::{Fault, Target, draw},
+    schedule::{Fault, draw},
     settings::FaultArgs,
     submitter::Submitter,
-    watcher::{self, WORK_TOPIC},
-    work::{Fails, Work},
+    watcher,
 };
 
 /// How many plain clients chat.
@@ -41,10 +43,6 @@ const CHATTERS: u64 = 8;
 const READY: Duration = Duration::from_secs(60);
 /// How long what is accepted may take to be over, after load and faults are.
 const SETTLE: Duration = Duration::from_secs(120);
-/// How many jobs of how many milliseconds the last burst has: as many as all workers run at a time, so that each must
-/// take some.
-const BURST: usize = 300;
-const BURST_MS: u64 = 1_000;
 /// How long waiting loops rest.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -79,6 +77,7 @@ pub fn plan(args: &FaultArgs) -> (u64, Vec<Fault>) {
 
 /// Runs the whole of it. Processes end with the thread that this is called on.
 pub async fn run(args: FaultArgs) -> anyhow::Result<Report> {
+    args.validate()?;
     let (seed, schedule) = plan(&args);
     progress::print_schedule(seed, &schedule);
     let mut findings = Findings::default();
@@ -184,6 +183,11 @@ impl Stage {
     async fn play(&mut self, schedule: &[Fault], findings: &mut Findings) {
         let span = Duration::from_millis(self.args.span_ms());
         let chatting = self.stop.child_token();
+        let disk = if self.args.power_loss {
+            Some(Disk::of(&self.redis).await)
+        } else {
+            None
+        };
         let (chats, done) = self.let_loose(span, &chatting);
         let mut director = Director::new(
             &mut self.fleet,
@@ -191,11 +195,13 @@ impl Stage {
             self.queue.clone(),
             self.tracker.clone(),
             schedule,
+            disk,
         );
         let mut bar = Bar::new(self.args.jobs);
         let start = Instant::now();
         let most = span.mul_f64(1.5) + Duration::from_secs(60);
         let mut loaded = None;
+        let mut quiet = Quiet::default();
         loop {
             let busy = director.step().await;
             let over = done.iter().all(CancellationToken::is_cancelled);
@@ -211,7 +217,8 @@ impl Stage {
             if let (false, Some(loaded)) = (busy, loaded) {
                 let Progress { accepted, over } = self.book.progress();
                 findings.load.settle_ms = millis(loaded.elapsed());
-                if accepted == over || loaded.elapsed() > span + SETTLE {
+                let late = loaded.elapsed() > span + SETTLE;
+                if accepted == over || late || quiet.is_over(&director).await {
                     break;
                 }
             }
@@ -272,118 +279,9 @@ impl Stage {
             }));
         (chats, done)
     }
-
-    /// As many jobs as all workers run at a time: who takes none is a zombie.
-    async fn burst(&mut self) -> anyhow::Result<Burst> {
-        all_ready(&self.fleet.ports(), READY).await;
-        let not_ready = self.fleet.not_ready().await;
-        let work = Work {
-            ms: BURST_MS,
-            emits: 0,
-            fails: Fails::Never,
-            stubborn: false,
-        };
-        let jobs = (0..BURST).map(|_| self.submitter.submit(&work));
-        let jobs = tokio::time::timeout(READY, futures_util::future::join_all(jobs));
-        let jobs = jobs.await.unwrap_or_default();
-        let start = Instant::now();
-        while start.elapsed() < READY && !self.book.unfinished().is_empty() {
-            tokio::time::sleep(TICK).await;
-        }
-        let runs = run_log::read(&self.run_log)?;
-        let workers = self.fleet.slots.iter();
-        let workers = workers.filter(|slot| matches!(slot.target, Target::Worker(_)));
-        let begun = workers.map(|slot| {
-            runs.iter()
-                .filter(|run| run.mark == Mark::Begin && jobs.contains(&run.job))
-                .filter(|run| Some(run.pid) == slot.pid())
-                .count()
-        });
-        Ok(Burst {
-            jobs: jobs.len(),
-            begun: begun.collect(),
-            not_ready: not_ready.iter().map(Target::to_string).collect(),
-        })
-    }
-
-    /// Reads Redis' record of what is not over, and of what was over only a moment ago; and what Redis counted.
-    async fn read_the_rest(&self) -> Option<Totals> {
-        let inspector = Inspector::new(self.redis.connect("dwb"));
-        let all = async {
-            for job in self.book.unfinished().into_iter().chain(self.book.unread()) {
-                watcher::read(&inspector, &self.queue, &self.book, job).await;
-            }
-        };
-        // Redis answers by now, or nobody will know more.
-        let _ = tokio::time::timeout(READY, all).await;
-        let (_, totals) = inspector.counts(&self.queue).await.ok()?;
-        Some(totals)
-    }
-
-    /// Waits until Redis has forgotten all jobs and logs; says how many jobs it keeps.
-    async fn forget(&self) -> u64 {
-        progress::say("waiting until Redis has forgotten what is over");
-        let inspector = Inspector::new(self.redis.connect("dwb"));
-        let start = Instant::now();
-        let most = Duration::from_secs(self.args.keep_secs + 30);
-        loop {
-            let counts = inspector.counts(&self.queue).await;
-            let kept = counts.map_or(u64::MAX, |(counts, _)| counts.completed + counts.failed);
-            let logs: u64 = self
-                .redis
-                .command(&[
-                    "EXISTS",
-                    &format!("dwb{{chat}}:log:{LOBBY_TOPIC}"),
-                    &format!("dwb{{chat}}:log:{WORK_TOPIC}"),
-                ])
-                .await;
-            if kept + logs == 0 || start.elapsed() > most {
-                return kept;
-            }
-            tokio::time::sleep(TICK * 50).await;
-        }
-    }
-
-    /// Redis' memory, in bytes.
-    async fn memory(&self) -> anyhow::Result<u64> {
-        let info: String = self.redis.command(&["INFO", "memory"]).await;
-        info.lines()
-            .find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
-            .context("Redis does not tell its memory")
-    }
-
-    /// Asks everyone to stop, all at once.
-    async fn terminate(&mut self) -> Vec<Ending> {
-        self.stop.cancel();
-        let start = Instant::now();
-        for slot in &self.fleet.slots {
-            slot.signal(Signal::SIGTERM);
-        }
-        let mut endings = Vec::new();
-        for slot in &mut self.fleet.slots {
-            let (exit, well) = loop {
-                if slot.process.is_none() {
-                    break ("did not run".to_owned(), false);
-                }
-                if let Some((status, _)) = slot.ended() {
-                    break (status.to_string(), status.success());
-                }
-                if start.elapsed() > GRACE {
-                    break ("did not end".to_owned(), false);
-                }
-                tokio::time::sleep(TICK).await;
-            };
-            endings.push(Ending {
-                target: slot.target.to_string(),
-                exit,
-                well,
-                took_ms: millis(start.elapsed()),
-            });
-        }
-        endings
-    }
 }
 
+/// A time as figures tell it.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

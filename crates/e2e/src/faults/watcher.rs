@@ -2,7 +2,10 @@
 //!
 //! Goes to Redis directly, so that only Redis' own faults disturb it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use broker::{Delivery, FollowState, Inspector, Redis};
 use protocol::{Channel, EventType, JobId, LOBBY_TOPIC, QueueName, Topic};
@@ -19,6 +22,8 @@ use super::{
 pub const WORK_TOPIC: &str = "faults";
 /// How often the record of a job is asked for while Redis does not answer.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often the records of jobs that are not over are asked for.
+const ASK: Duration = Duration::from_secs(5);
 
 /// Watches until `stop`. Returns once both logs are followed, since what comes before is not seen.
 pub async fn watch(
@@ -82,32 +87,49 @@ fn deliver(book: &Book, topic: &'static str, delivery: &Delivery<'_>) {
 
 async fn keep_reading(inspector: &Inspector, queue: &QueueName, book: &Book) {
     let mut next = 0;
+    let mut asked = Instant::now();
     loop {
         let (jobs, end) = book.ends_from(next);
         next = end;
         for job in jobs {
             read(inspector, queue, book, job).await;
         }
+        // An end whose event does not come is found before Redis forgets the job.
+        if asked.elapsed() >= ASK {
+            asked = Instant::now();
+            for job in book.unfinished() {
+                if let Some(kept) = get(inspector, queue, job).await
+                    && kept.state.is_terminal()
+                {
+                    book.kept(job, kept);
+                }
+            }
+        }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Reads Redis' record of a job into the book, however long Redis is away. A record that is gone is none.
+/// Reads Redis' record of a job into the book. A record that is gone is none.
 pub async fn read(inspector: &Inspector, queue: &QueueName, book: &Book, job: JobId) {
-    loop {
+    if let Some(kept) = get(inspector, queue, job).await {
+        book.kept(job, kept);
+    }
+}
+
+/// Redis' record of a job, however long Redis is away.
+async fn get(inspector: &Inspector, queue: &QueueName, job: JobId) -> Option<Kept> {
+    let record = loop {
         match inspector.get(queue, job).await {
-            Ok(Some(record)) => {
-                let result = record.result.as_ref().map_or("", |result| result.get());
-                let of_attempt = serde_json::from_str::<Done>(result).ok();
-                let kept = Kept {
-                    state: record.state,
-                    attempt: record.attempt,
-                    of_attempt: of_attempt.map(|done| done.attempt),
-                };
-                return book.kept(job, kept);
-            }
-            Ok(None) => return,
+            Ok(record) => break record?,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
-    }
+    };
+    let result = record.result.as_ref().map_or("", |result| result.get());
+    let of_attempt = serde_json::from_str::<Done>(result).ok();
+    Some(Kept {
+        state: record.state,
+        attempt: record.attempt,
+        of_attempt: of_attempt.map(|done| done.attempt),
+        finished: record.finished_at,
+    })
 }
