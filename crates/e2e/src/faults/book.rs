@@ -22,7 +22,7 @@ struct Pages {
     /// Which job a text became.
     announced: HashMap<String, JobId>,
     events: Vec<Seen>,
-    gaps: Vec<u64>,
+    gaps: Vec<(&'static str, u64)>,
     over: HashSet<JobId>,
     kept: HashMap<JobId, Kept>,
 }
@@ -69,8 +69,8 @@ impl Book {
     }
 
     /// The follower says that events were lost.
-    pub fn gap(&self) {
-        self.lock().gaps.push(now_ms());
+    pub fn gap(&self, topic: &'static str) {
+        self.lock().gaps.push((topic, now_ms()));
     }
 
     /// Redis' record of a job was read.

@@ -42,8 +42,6 @@ pub struct Outcome {
     pub began_at: Option<u64>,
     /// How many jobs waited or ran, if Redis could be asked.
     pub under_way: Option<u64>,
-    /// How many bytes of its append-only file Redis lost.
-    pub lost_bytes: Option<u64>,
     /// How the process ended that was asked to.
     pub exit: Option<String>,
     /// How long it took to end, in milliseconds.
@@ -120,7 +118,6 @@ impl<'a> Director<'a> {
             fault: fault.clone(),
             began_at: None,
             under_way: None,
-            lost_bytes: None,
             exit: None,
             exit_ms: None,
             ready_ms: None,
@@ -225,12 +222,15 @@ impl<'a> Director<'a> {
                     from: now,
                     to: u64::MAX,
                     killed,
+                    lost_bytes: 0,
                 });
                 if killed {
                     self.redis.kill();
                     let lost = self.disk.as_mut().map(Disk::lose).transpose();
                     let lost = lost.expect("the file of a killed Redis can be cut");
-                    self.note(index, |outcome| outcome.lost_bytes = lost);
+                    if let Some(down) = self.down.last_mut() {
+                        down.lost_bytes = lost.unwrap_or(0);
+                    }
                 } else {
                     self.redis.stall();
                 }

@@ -3,14 +3,12 @@
 
 use super::{
     history::{Down, History},
-    judge::{Verdict, Wrong},
+    judge::{NOTICE_MS, Verdict, Wrong},
     settings::Fsync,
 };
 
 /// How far back before a kill writes may be lost, in milliseconds.
 const LOSS_WINDOW_MS: u64 = 2_000;
-/// How long after a kill followers may take to notice that the log went back, in milliseconds.
-const NOTICE_MS: u64 = 30_000;
 
 /// When Redis was killed that may forget.
 #[derive(Clone, Debug, Default)]
@@ -52,12 +50,13 @@ impl Excuse {
     }
 
     /// How many of those that show after a kill are not explained by it: gaps, and what fell into them. A gap must
-    /// have been told.
+    /// have been told on the same channel.
     pub fn unexplained_after(&self, wrongs: &[Wrong], verdict: &Verdict) -> usize {
         let after = |kill: u64, at: u64| kill <= at && at <= kill + NOTICE_MS;
         let explained = |wrong: &&Wrong| {
             self.kills.iter().any(|kill| {
-                after(*kill, wrong.at) && verdict.gaps.iter().any(|gap| after(*kill, gap.at))
+                let told = |gap: &Wrong| gap.topic == wrong.topic && after(*kill, gap.at);
+                after(*kill, wrong.at) && verdict.gaps.iter().any(told)
             })
         };
         wrongs.len() - wrongs.iter().filter(explained).count()
@@ -73,6 +72,7 @@ mod tests {
             from,
             to: from + 100,
             killed,
+            lost_bytes: 0,
         };
         let history = History {
             down: vec![killed(10_000, true), killed(50_000, false)],
@@ -86,6 +86,7 @@ mod tests {
             what: String::new(),
             why: String::new(),
             at: *at,
+            topic: "lobby".to_owned(),
         };
         times.iter().map(wrong).collect()
     }
@@ -107,5 +108,7 @@ mod tests {
         assert_eq!(excuse.unexplained_after(&missing, &verdict), 3);
         verdict.gaps = wrongs(&[10_400]);
         assert_eq!(excuse.unexplained_after(&missing, &verdict), 2);
+        verdict.gaps[0].topic = "faults".to_owned();
+        assert_eq!(excuse.unexplained_after(&missing, &verdict), 3);
     }
 }

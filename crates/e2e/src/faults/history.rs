@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{EventType, FailureCode, JobId, JobState};
+use protocol::{EventType, FailureCode, JobId, JobState, Topic};
 use serde::Serialize;
 
 /// Now.
@@ -66,7 +66,7 @@ pub struct Run {
 }
 
 /// What Redis kept of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Its state.
     pub state: JobState,
@@ -76,6 +76,8 @@ pub struct Kept {
     pub of_attempt: Option<u32>,
     /// When it ended.
     pub finished: Option<u64>,
+    /// On which channel its events are.
+    pub topic: Topic,
 }
 
 /// A worker that could not work for longer than its lease.
@@ -96,6 +98,8 @@ pub struct Down {
     pub to: u64,
     /// Whether it was killed: only then can it forget.
     pub killed: bool,
+    /// How many bytes of its append-only file it lost then.
+    pub lost_bytes: u64,
 }
 
 /// All of it.
@@ -107,8 +111,8 @@ pub struct History {
     pub unannounced: Vec<(String, u64)>,
     /// Events in the order in which they came.
     pub events: Vec<Seen>,
-    /// When the follower said that events were lost.
-    pub gaps: Vec<u64>,
+    /// On which channel and when the follower said that events were lost.
+    pub gaps: Vec<(&'static str, u64)>,
     /// The run log.
     pub runs: Vec<Run>,
     /// What Redis kept: read after a job's terminal event, and in the end for those without one.

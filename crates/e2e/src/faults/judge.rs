@@ -12,6 +12,10 @@ use super::history::{History, Mark, Seen};
 
 /// By how much clocks of one machine may seem to differ, in milliseconds: Redis reads its clock once per step.
 const CLOCK_MS: u64 = 5;
+/// What a power failure certainly takes: what was written in this time before it, in milliseconds.
+const CERTAINLY_LOST_MS: u64 = 800;
+/// How long followers may take to notice that the log went back, in milliseconds.
+pub const NOTICE_MS: u64 = 30_000;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +26,9 @@ pub struct Wrong {
     pub why: String,
     /// When it happened, or when what went wrong began.
     pub at: u64,
+    /// On which channel, if that matters.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topic: String,
 }
 
 /// What was found.
@@ -49,6 +56,9 @@ pub struct Verdict {
     pub disordered: Vec<Wrong>,
     /// Events that the log's follower said were lost.
     pub gaps: Vec<Wrong>,
+    /// Logs that a power failure shortened, of which their follower did not say that events were lost: its offsets
+    /// mean other events now.
+    pub silent: Vec<Wrong>,
 }
 
 /// Judges a run.
@@ -60,6 +70,7 @@ pub fn judge(history: &History) -> Verdict {
         stale: stale(history, &ends),
         disordered: disordered(history),
         gaps: gaps(history),
+        silent: silent(history),
         ..Verdict::default()
     };
     // Whoever was announced was stored too, whether or not a client lived to see it.
@@ -78,6 +89,7 @@ pub fn judge(history: &History) -> Verdict {
                     what: job.to_string(),
                     why: format!("{} after {}", brief(again), brief(end)),
                     at: end.time,
+                    topic: String::new(),
                 }));
             }
             _ => unfinished(history, job, &mut verdict),
@@ -88,6 +100,7 @@ pub fn judge(history: &History) -> Verdict {
             what: format!("{text:?}"),
             why: "came back to a client, but no event announces it".to_owned(),
             at: *at,
+            topic: String::new(),
         });
     }
     verdict
@@ -105,12 +118,14 @@ fn unfinished(history: &History, job: JobId, verdict: &mut Verdict) {
         what: job.to_string(),
         why,
         at,
+        topic: String::new(),
     };
     match history.kept.get(&job) {
         Some(kept) if kept.state.is_terminal() => {
             let why = format!("is {} but no event says so", kept.state);
             verdict.missing.push(Wrong {
                 at: kept.finished.unwrap_or(at),
+                topic: kept.topic.to_string(),
                 ..wrong(why)
             });
         }
@@ -156,12 +171,40 @@ fn rerun(history: &History) -> usize {
 }
 
 fn gaps(history: &History) -> Vec<Wrong> {
-    let gap = |at: &u64| Wrong {
-        what: "log".to_owned(),
+    let gap = |(topic, at): &(&str, u64)| Wrong {
+        what: (*topic).to_owned(),
         why: "its follower says that events were lost".to_owned(),
         at: *at,
+        topic: (*topic).to_owned(),
     };
     history.gaps.iter().map(gap).collect()
+}
+
+fn silent(history: &History) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    for down in history.down.iter().filter(|down| down.lost_bytes > 0) {
+        let until = down.from + NOTICE_MS;
+        let gone =
+            |event: &&Seen| down.from - CERTAINLY_LOST_MS < event.time && event.time <= down.from;
+        let topics: BTreeSet<&str> = history
+            .events
+            .iter()
+            .filter(gone)
+            .map(|event| event.topic)
+            .collect();
+        for topic in topics {
+            let told = |(of, at): &(&str, u64)| *of == topic && (down.from..=until).contains(at);
+            if !history.gaps.iter().any(told) {
+                wrong.push(Wrong {
+                    what: topic.to_owned(),
+                    why: "went back, and its follower did not say so".to_owned(),
+                    at: down.from,
+                    topic: topic.to_owned(),
+                });
+            }
+        }
+    }
+    wrong
 }
 
 /// Offsets of one epoch must be dense, one epoch must do, and nothing follows a job's end but another end, which is
@@ -179,6 +222,7 @@ fn disordered(history: &History) -> Vec<Wrong> {
                 what: event.topic.to_owned(),
                 why: format!("{epoch}:{offset} follows {}:{}", last.epoch, last.offset),
                 at: last.time,
+                topic: String::new(),
             });
         }
         if event.event.is_terminal() {
@@ -188,6 +232,7 @@ fn disordered(history: &History) -> Vec<Wrong> {
                 what: event.job.to_string(),
                 why: format!("{} after {}", brief(event), brief(end)),
                 at: end.time,
+                topic: String::new(),
             });
         }
     }
@@ -202,6 +247,7 @@ fn stale(history: &History, ends: &HashMap<JobId, Vec<&Seen>>) -> Vec<Wrong> {
             what: job.to_string(),
             why,
             at,
+            topic: String::new(),
         });
     };
     let mut newest: HashMap<JobId, &Seen> = HashMap::new();

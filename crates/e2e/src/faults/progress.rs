@@ -117,6 +117,7 @@ pub fn print_report(report: &Report) {
         ("missing", &verdict.missing),
         ("doubled", &verdict.doubled),
         ("disordered", &verdict.disordered),
+        ("silent", &verdict.silent),
     ] {
         for wrong in wrongs.iter().take(10) {
             say(&format!(

@@ -225,6 +225,13 @@ impl Report {
             };
             add(name, Some(unexplained == 0), found);
         }
+        if self.settings.power_loss {
+            add(
+                "logs that went back unnoticed",
+                Some(verdict.silent.is_empty()),
+                verdict.silent.len().to_string(),
+            );
+        }
         if self.settings.fsync == Fsync::Everysec {
             let found = self
                 .loss_window_ms

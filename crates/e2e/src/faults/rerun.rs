@@ -146,6 +146,7 @@ mod tests {
                 from: 90,
                 to: 110,
                 killed: true,
+                lost_bytes: 0,
             }],
             ..History::default()
         };

@@ -62,7 +62,7 @@ pub async fn watch(
 
 fn deliver(book: &Book, topic: &'static str, delivery: &Delivery<'_>) {
     let Delivery::Event(published) = delivery else {
-        return book.gap();
+        return book.gap(topic);
     };
     let event = &published.event;
     let data = event.data.map_or("", |data| data.get());
@@ -131,5 +131,6 @@ async fn get(inspector: &Inspector, queue: &QueueName, job: JobId) -> Option<Kep
         attempt: record.attempt,
         of_attempt: of_attempt.map(|done| done.attempt),
         finished: record.finished_at,
+        topic: record.topic,
     })
 }

@@ -3,7 +3,7 @@
 use protocol::{EventType, FailureCode, JobId, JobState};
 
 use super::{Verdict, judge};
-use crate::faults::history::{History, Kept, Mark, Run, Seen};
+use crate::faults::history::{Down, History, Kept, Mark, Run, Seen};
 
 fn job(n: u128) -> JobId {
     JobId::from_parts(1_000, n)
@@ -55,6 +55,7 @@ impl Story {
                 attempt,
                 of_attempt,
                 finished: None,
+                topic: "lobby".parse().unwrap(),
             },
         );
         self
@@ -167,9 +168,26 @@ fn offsets_that_are_not_dense_and_another_epoch() {
     story.0.events[2].offset = 4;
     story.0.events[2].epoch = "b".to_owned();
     assert_eq!(wrong(&story.judged()), [0, 0, 0, 0, 2]);
-    story.0.gaps.push(7);
+    story.0.gaps.push(("lobby", 7));
     let verdict = story.judged();
     assert_eq!((wrong(&verdict), verdict.gaps.len()), ([0, 0, 0, 0, 2], 1));
+}
+
+#[test]
+fn a_log_that_went_back_unnoticed() {
+    let mut story = Story::default().event(1, EventType::Completed, 1);
+    story.0.down.push(Down {
+        from: 1_500,
+        to: 2_000,
+        killed: true,
+        lost_bytes: 7,
+    });
+    assert_eq!(story.judged().silent.len(), 1);
+    story.0.gaps.push(("lobby", 2_100));
+    assert!(story.judged().silent.is_empty());
+    story.0.gaps.clear();
+    story.0.down[0].lost_bytes = 0;
+    assert!(story.judged().silent.is_empty());
 }
 
 #[test]
