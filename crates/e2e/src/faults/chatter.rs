@@ -24,8 +24,6 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many messages may be on their way.
 const AHEAD: usize = 100;
-/// How long a client stays with a server, once nothing is on its way.
-const STAY: Duration = Duration::from_secs(6);
 /// How long to wait before another server is tried, and for a server to answer.
 const PAUSE: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +51,8 @@ pub struct Chatter {
     pub name: String,
     /// The servers' ports, its favourite first.
     pub ports: Vec<u16>,
+    /// How long it stays with a server before it goes to the next, once nothing is on its way.
+    pub stay: Duration,
     /// How many messages are to be accepted.
     pub quota: u64,
     /// How fast.
@@ -139,7 +139,7 @@ impl State {
                     let before = self.waiting.len();
                     self.waiting.retain(|_, since| since.elapsed() < PATIENCE);
                     self.chat.unanswered += (before - self.waiting.len()) as u64;
-                    if self.waiting.is_empty() && came.elapsed() > STAY && !done.is_cancelled() {
+                    if self.waiting.is_empty() && came.elapsed() > self.chatter.stay && !done.is_cancelled() {
                         // The server need not answer: it is left as a phone leaves its network.
                         return;
                     }

@@ -3,6 +3,7 @@
 //! All processes are started from here, by the one task that runs it.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -95,6 +96,8 @@ pub struct Director<'a> {
     pub collapses: Vec<Collapse>,
     outcomes: Arc<Mutex<Vec<Outcome>>>,
     disk: Option<Disk>,
+    /// Those who can't be ready now, whatever Redis does.
+    struck: HashSet<Target>,
     steps: Vec<(Instant, Step)>,
     leaving: Vec<Leaving>,
 }
@@ -135,6 +138,7 @@ impl<'a> Director<'a> {
             down: Vec::new(),
             collapses: Vec::new(),
             disk,
+            struck: HashSet::new(),
             steps: schedule.iter().enumerate().map(begin).collect(),
             leaving: Vec::new(),
         }
@@ -246,6 +250,7 @@ impl<'a> Director<'a> {
                 }
             }
         }
+        self.struck.insert(target);
         let at = Instant::now() + Duration::from_millis(lasts_ms);
         self.steps.push((at, Step::Mend(index)));
     }
@@ -279,6 +284,7 @@ impl<'a> Director<'a> {
         {
             down.to = now_ms();
         }
+        self.struck.remove(&target);
         self.note(index, |outcome| outcome.well = true);
         self.watch_readiness(index, target);
     }
@@ -286,7 +292,11 @@ impl<'a> Director<'a> {
     /// Measures how long those that were struck take until they are ready.
     fn watch_readiness(&mut self, index: usize, target: Target) {
         let ports = match target {
-            Target::Redis | Target::Links => self.fleet.ports(),
+            Target::Redis | Target::Links => {
+                let slots = self.fleet.slots.iter();
+                let well = slots.filter(|slot| !self.struck.contains(&slot.target));
+                well.map(|slot| Arc::clone(&slot.port)).collect()
+            }
             target => vec![Arc::clone(&self.fleet.slot(target).port)],
         };
         let outcomes = Arc::clone(&self.outcomes);

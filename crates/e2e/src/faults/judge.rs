@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use protocol::{EventType, FailureCode, JobId, JobState};
+use protocol::{EventType, FailureCode, JobId, JobState, LOBBY_TOPIC};
 use serde::Serialize;
 
 use super::history::{History, Mark, Seen};
@@ -48,6 +48,8 @@ pub struct Verdict {
     pub lost: Vec<Wrong>,
     /// Writes of attempts that were not the newest.
     pub stale: Vec<Wrong>,
+    /// Chat messages that came back to a client, but whose event did not come: their jobs are not known.
+    pub unannounced: Vec<Wrong>,
     /// Over by Redis' record, but never announced.
     pub missing: Vec<Wrong>,
     /// Over more than once.
@@ -96,11 +98,11 @@ pub fn judge(history: &History) -> Verdict {
         }
     }
     for (text, at) in &history.unannounced {
-        verdict.lost.push(Wrong {
+        verdict.unannounced.push(Wrong {
             what: format!("{text:?}"),
             why: "came back to a client, but no event announces it".to_owned(),
             at: *at,
-            topic: String::new(),
+            topic: LOBBY_TOPIC.to_owned(),
         });
     }
     verdict

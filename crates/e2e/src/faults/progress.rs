@@ -114,6 +114,7 @@ pub fn print_report(report: &Report) {
     for (name, wrongs) in [
         ("lost", &verdict.lost),
         ("stale", &verdict.stale),
+        ("unannounced", &verdict.unannounced),
         ("missing", &verdict.missing),
         ("doubled", &verdict.doubled),
         ("disordered", &verdict.disordered),

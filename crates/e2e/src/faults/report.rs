@@ -213,6 +213,7 @@ impl Report {
         for (name, (unexplained, wrongs)) in [
             ("accepted jobs lost", before(&verdict.lost)),
             ("stale writes taken", before(&verdict.stale)),
+            ("texts not announced", after(&verdict.unannounced)),
             ("ends not announced", after(&verdict.missing)),
             ("ends announced twice", before(&verdict.doubled)),
             ("events out of order", before(&verdict.disordered)),

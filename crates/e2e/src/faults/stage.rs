@@ -261,6 +261,8 @@ impl Stage {
             let chatter = Chatter {
                 name: format!("client {n} of {}", self.seed),
                 ports,
+                // In step, they would all be with one server at times.
+                stay: Duration::from_millis(4_000 + 700 * n),
                 quota,
                 pace: Pace::of(quota, span),
                 book: Arc::clone(&self.book),
