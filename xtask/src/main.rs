@@ -8,6 +8,7 @@ mod child;
 mod ci;
 mod counts;
 mod dev;
+mod faults;
 mod install;
 mod outcome;
 mod plan;
@@ -37,6 +38,7 @@ enum Command {
     Tidy(tidy::TidyArgs),
     Bench(bench::BenchArgs),
     Scale(scale::ScaleArgs),
+    Faults(faults::FaultsArgs),
     Lint(ci::LintArgs),
     Ci(ci::CiArgs),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Lint(args) => ci::lint(&args),
         Command::Ci(args) => Ok(ci::run(&args)),
     };

@@ -24,9 +24,10 @@ pub(crate) fn run(
         .args(arguments)
         .status()
         .with_context(|| format!("could not run `{name}`"))?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(1),
+    ))
 }

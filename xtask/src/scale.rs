@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use crate::program;
 use crate::server::Wanted;
 
-/// Asks how the queue bears size: a million jobs, a long line, a busy neighbour. Takes some minutes.
+/// Asks how the queue bears size: a million jobs, a long line, a busy neighbour. Takes some minutes; `--help` tells
+/// the flags.
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct ScaleArgs {
     /// Flags of the measurement: `--only fairness`, `--share 0.1`, `--json FILE`.
     #[arg(

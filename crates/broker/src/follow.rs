@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use protocol::{Channel, Event, Published};
+use protocol::{Channel, Event, EventType, JobId, Published};
 use redis::Msg;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -80,10 +80,28 @@ struct Follower<F> {
     keys: Keys,
     channel: Channel,
     deliver: F,
-    /// The epoch and offset up to which everything was delivered.
-    position: Option<(String, u64)>,
+    /// Up to where everything was delivered.
+    position: Option<Position>,
     /// The epoch and offset of this subscription's latest message.
     live: Option<(String, u64)>,
+}
+
+/// A place in a log.
+struct Position {
+    epoch: String,
+    offset: u64,
+    /// The event there, if it is known: another in its place means that Redis lost its last writes, and gave out their
+    /// offsets again.
+    mark: Option<Mark>,
+    /// After such a loss: events up to this time were delivered before.
+    seen_until: u64,
+}
+
+/// What tells an event from others.
+type Mark = (JobId, EventType, u32, u64);
+
+fn mark(event: &Event<'_>) -> Mark {
+    (event.job, event.event, event.attempt, event.time)
 }
 
 impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
@@ -148,23 +166,25 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
             }
             if back {
                 (self.deliver)(Delivery::Gap);
-                self.position = Some((
-                    published.epoch.to_owned(),
-                    published.offset.saturating_sub(1),
-                ));
+                self.position = Some(Position {
+                    epoch: published.epoch.to_owned(),
+                    offset: published.offset.saturating_sub(1),
+                    mark: None,
+                    seen_until: 0,
+                });
             }
             let next = match &mut self.position {
-                Some((epoch, offset)) if epoch == published.epoch => {
+                Some(position) if position.epoch == published.epoch => {
                     // Read from the log already.
-                    if published.offset <= *offset {
+                    if published.offset <= position.offset {
                         continue;
                     }
-                    if published.offset == *offset + 1 {
-                        *offset += 1;
-                        true
-                    } else {
-                        false
+                    let next = published.offset == position.offset + 1;
+                    if next {
+                        position.offset += 1;
+                        position.mark = Some(mark(&published.event));
                     }
+                    next
                 }
                 _ => false,
             };
@@ -182,7 +202,7 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
     async fn catch_up(&mut self) -> Result<bool, Error> {
         let mut delivered = false;
         loop {
-            let after = self.position.as_ref().map_or(0, |(_, offset)| *offset);
+            let after = self.position.as_ref().map_or(0, |position| position.offset);
             // Someone who begins wants to know only where the log is.
             let most = if self.position.is_some() { PAGE } else { 0 };
             let mut call = HISTORY.prepare_invoke();
@@ -190,29 +210,51 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
                 .arg(self.channel.topic.as_str())
                 .arg(after)
                 .arg(most);
-            let (epoch, top, page): (String, u64, Vec<(u64, String)>) =
+            let (epoch, top, here, page): (String, u64, String, Vec<(u64, String)>) =
                 self.redis.script(&call).await?;
+            let here = serde_json::from_str::<Event<'_>>(&here).ok();
+            let here = here.as_ref().map(mark);
             match &mut self.position {
                 None => {
-                    self.position = Some((epoch, top));
-                    return Ok(delivered);
+                    self.position = Some(Position {
+                        epoch,
+                        offset: top,
+                        mark: None,
+                        seen_until: 0,
+                    });
+                    if top == 0 {
+                        return Ok(delivered);
+                    }
+                    // Once more, for the mark.
                 }
                 // The log is gone, and nothing was published since. The next event begins another.
                 Some(_) if epoch.is_empty() => return Ok(delivered),
-                Some((known, offset)) if *known != epoch => {
+                Some(position) if position.epoch != epoch => {
                     // A channel that had no log before lost nothing.
-                    if !known.is_empty() {
+                    if !position.epoch.is_empty() {
                         (self.deliver)(Delivery::Gap);
                     }
-                    *known = epoch;
-                    *offset = 0;
+                    position.epoch = epoch;
+                    position.offset = 0;
+                    position.mark = None;
                 }
                 // Redis lost its last writes. What comes next may reuse offsets that were delivered.
-                Some((_, offset)) if top < *offset => {
+                Some(position) if top < position.offset => {
                     (self.deliver)(Delivery::Gap);
-                    *offset = top;
+                    position.offset = top;
+                    position.mark = None;
                 }
-                Some(_) => {
+                // The same, and they were reused already: what is new in the log is later than all that was seen.
+                Some(position)
+                    if here.is_some() && position.mark.is_some() && position.mark != here =>
+                {
+                    (self.deliver)(Delivery::Gap);
+                    position.seen_until = position.mark.map_or(0, |(.., time)| time);
+                    position.offset = 0;
+                    position.mark = None;
+                }
+                Some(position) => {
+                    position.mark = position.mark.or(here);
                     let full = page.len() == PAGE;
                     delivered |= !page.is_empty();
                     self.replay(&epoch, page);
@@ -226,20 +268,28 @@ impl<F: FnMut(Delivery<'_>) + Send> Follower<F> {
 
     fn replay(&mut self, epoch: &str, page: Vec<(u64, String)>) {
         for (offset, json) in page {
-            let Some((_, position)) = &mut self.position else {
+            let Some(position) = &mut self.position else {
                 return;
             };
-            if offset > *position + 1 {
+            if offset > position.offset + 1 && position.seen_until == 0 {
                 (self.deliver)(Delivery::Gap);
             }
-            *position = offset;
+            position.offset = offset;
             match serde_json::from_str::<Event<'_>>(&json) {
-                Ok(event) => (self.deliver)(Delivery::Event(&Published {
-                    epoch,
-                    offset,
-                    event,
-                })),
+                Ok(event) => {
+                    position.mark = Some(mark(&event));
+                    if event.time <= position.seen_until {
+                        continue;
+                    }
+                    position.seen_until = 0;
+                    (self.deliver)(Delivery::Event(&Published {
+                        epoch,
+                        offset,
+                        event,
+                    }));
+                }
                 Err(error) => {
+                    position.mark = None;
                     warn!(channel = %self.channel, offset, %error, "an event can't be read");
                 }
             }

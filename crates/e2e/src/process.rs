@@ -81,21 +81,12 @@ impl Process {
 
     /// The status line's code and the body of a GET request, if it answers.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
-        let exchange = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
-            let request =
-                format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).await.ok()?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.ok()?;
-            let code = answer.split(' ').nth(1)?.parse().ok()?;
-            let body = answer.split_once("\r\n\r\n")?.1.to_owned();
-            Some((code, body))
-        };
-        tokio::time::timeout(Duration::from_secs(2), exchange)
-            .await
-            .ok()
-            .flatten()
+        get(self.port, path).await
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process can be asked")
     }
 
     /// Waits until `/readyz` answers with this code.
@@ -171,6 +162,25 @@ impl Drop for Process {
             eprintln!("--- log of {}:\n{}", self.name, self.log());
         }
     }
+}
+
+/// The status line's code and the body of a GET request to a port of this machine, if anyone answers in two seconds.
+pub(crate) async fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let code = answer.split(' ').nth(1)?.parse().ok()?;
+        let body = answer.split_once("\r\n\r\n")?.1.to_owned();
+        Some((code, body))
+    };
+    tokio::time::timeout(Duration::from_secs(2), exchange)
+        .await
+        .ok()
+        .flatten()
 }
 
 /// A binary of this workspace: it lies beside the one that asks, or one folder up if that is a test.

@@ -1,12 +1,22 @@
 //! A worker with handlers that misbehave, for the fault tests; also the smallest example of a worker of one's own.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use clap::Parser as _;
+use clap::Parser;
+use e2e::faults::{RunLog, WORK_KIND, work};
 use protocol::Kind;
 use serde::Deserialize;
 use service::{Lifecycle, telemetry};
 use worker::{App, JobContext, JobError, Registry, WorkerArgs, chat};
+
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    worker: WorkerArgs,
+    /// Where the handler of the fault runs writes what it runs; nowhere by default
+    #[arg(long, env = "RUN_LOG")]
+    run_log: Option<PathBuf>,
+}
 
 #[derive(Deserialize)]
 struct Steps {
@@ -26,12 +36,19 @@ async fn counts(context: JobContext, Steps { steps }: Steps) -> Result<u32, JobE
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let args = WorkerArgs::parse();
+    let Args {
+        worker: args,
+        run_log,
+    } = Args::parse();
     telemetry::init(&args.telemetry, "worker")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
+    let log = Arc::new(RunLog::open(run_log.as_deref())?);
     let handlers = chat(Registry::new(), Duration::from_millis(args.chat_work_ms))
         .register(Kind::new("panic")?, panics)
-        .register(Kind::new("count")?, counts);
+        .register(Kind::new("count")?, counts)
+        .register(Kind::new(WORK_KIND)?, move |context, task| {
+            work(context, task, Arc::clone(&log))
+        });
     App::build(args, handlers)
         .await?
         .spawn(&lifecycle.handle())?;

@@ -8,6 +8,7 @@
 
 mod faults;
 mod flow;
+mod harness;
 mod jobs;
 mod promises;
 mod redis_faults;
