@@ -257,6 +257,44 @@ async fn a_redis_that_lost_its_last_writes_is_a_gap() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_written_again_while_nobody_looked_is_a_gap() {
+    let rig = Rig::new().await;
+    let seen = Seen::live(&rig, &"room").await;
+    for n in 1..=3 {
+        rig.submit("1", say(&n.to_string())).await;
+    }
+    seen.until(3).await;
+    // Redis lost the last two, and four others came in their place, beyond where the follower was.
+    let log = "test{chat}:log:room";
+    let _: i64 = rig.server.command(&["DEL", log]).await;
+    let id = broker::Producer::new_id();
+    for (offset, data) in (1..=5).zip(["1", "4", "5", "6", "7"]) {
+        let time = if offset == 1 { 1 } else { u64::MAX / 2 };
+        let event = format!(
+            r#"{{"type":"queued","job":"{id}","kind":"test","attempt":0,"time":{time},"data":{data}}}"#
+        );
+        let place = format!("{offset}-0");
+        let _: String = rig
+            .server
+            .command(&["XADD", log, &place, "e", &event])
+            .await;
+    }
+    let _: i64 = rig
+        .server
+        .command(&["HSET", "test{chat}:top:room", "o", "5"])
+        .await;
+    let _: i64 = rig
+        .server
+        .command(&["CLIENT", "KILL", "TYPE", "pubsub"])
+        .await;
+    let lines = seen.until(8).await;
+    let expected = [
+        "queued 1", "queued 2", "queued 3", "gap", "queued 4", "queued 5", "queued 6", "queued 7",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
 async fn data_over_several_lines_comes_at_once_and_as_one_event() {
     let rig = Rig::new().await;
     let id = broker::Producer::new_id();
