@@ -13,5 +13,6 @@ mod inspect;
 mod lines;
 mod memory;
 mod producer;
+mod puppets;
 mod rig;
 mod stop;
