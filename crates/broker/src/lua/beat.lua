@@ -20,7 +20,9 @@ else
     local key = base .. 'kind:' .. kind
     redis.call('ZADD', key, deadline, worker)
     redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now - 60000))
-    redis.call('PEXPIRE', key, lease + 60000)
+    -- Another worker may have the longer lease.
+    local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+    redis.call('PEXPIRE', key, string.format('%d', last - now + 60000))
   end
 end
 

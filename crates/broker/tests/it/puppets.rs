@@ -38,3 +38,16 @@ async fn a_worker_of_every_kind_has_each() {
     picky.round(&[], 1, LEASE).await.unwrap();
     assert_eq!(rig.get(id).await.state, JobState::Failed);
 }
+
+#[tokio::test]
+async fn a_kind_is_known_for_the_longest_of_its_leases() {
+    let rig = Rig::new().await;
+    let (long, short) = (
+        puppet(&rig, "long", &["test"]),
+        puppet(&rig, "short", &["test"]),
+    );
+    long.beat(LEASE * 60, &[]).await.unwrap();
+    short.beat(LEASE, &[]).await.unwrap();
+    let kept: u64 = rig.server.command(&["TTL", "test{chat}:kind:test"]).await;
+    assert!(kept >= 60 * LEASE.as_secs(), "{kept} s");
+}
