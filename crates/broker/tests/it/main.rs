@@ -12,6 +12,7 @@ mod follow;
 mod inspect;
 mod lines;
 mod memory;
+mod model;
 mod producer;
 mod puppets;
 mod rig;
