@@ -5,6 +5,7 @@
 //! out and delays are over because the test says so (`op.rs`).
 
 mod book;
+mod channels;
 mod check;
 mod desk;
 mod fate;
@@ -136,7 +137,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn a_queue_does_as_its_model() {
     let runtime = runtime();
     let server = runtime.block_on(TestRedis::start());
-    run(server, &runtime, from_env("MODEL_CASES", 64), op::op());
+    run(server, &runtime, from_env("MODEL_CASES", 48), op::op());
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn a_queue_whose_redis_crashes_does_as_its_model() {
     run(
         server,
         &runtime,
-        from_env("MODEL_CASES", 64) / 16,
+        from_env("MODEL_CASES", 48) / 16,
         op::op_or_crash(),
     );
 }

@@ -93,6 +93,8 @@ pub struct Book {
     pub keep_jobs: usize,
     pub places: u64,
     pub ticks: u64,
+    /// The events of this step, by topic.
+    pub said: Vec<(String, Event)>,
     /// The cancellations that workers were told of in this step, and the kinds that were set aside in it.
     pub told: Vec<(usize, JobId, u32)>,
     pub set_aside: Vec<usize>,
@@ -236,6 +238,7 @@ impl Book {
             data: data.map(str::to_owned),
             error,
         };
+        self.said.push((job.topic.clone(), event.clone()));
         self.logs.entry(job.topic.clone()).or_default().push(event);
     }
 

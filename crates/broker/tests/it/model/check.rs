@@ -141,7 +141,7 @@ impl World<'_> {
 }
 
 /// An event, which stands at an offset.
-fn read(json: &str, offset: usize) -> Result<super::book::Event, String> {
+pub fn read(json: &str, offset: usize) -> Result<super::book::Event, String> {
     let event: Event<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
     if event.from.is_some_and(|from| from != offset as u64) {
         return Err(format!("output from elsewhere: {json}"));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use broker::testing::TestRedis;
-use redis::aio::MultiplexedConnection;
+use futures_util::StreamExt as _;
+use redis::aio::{MultiplexedConnection, PubSub};
 
 const READ: &str = "
 local out = {}
@@ -52,23 +53,49 @@ impl Value {
 
 pub type Dump = BTreeMap<String, Value>;
 
-/// A connection of the test's own, past the library.
-pub struct Raw(MultiplexedConnection);
+/// Connections of the test's own, past the library: for commands, and for all that is published.
+pub struct Raw {
+    connection: MultiplexedConnection,
+    channels: PubSub,
+}
 
 impl Raw {
     pub async fn new(server: &TestRedis) -> Self {
         let client = redis::Client::open(server.url()).unwrap();
-        Self(client.get_multiplexed_async_connection().await.unwrap())
+        let mut channels = client.get_async_pubsub().await.unwrap();
+        channels.psubscribe("*").await.unwrap();
+        let connection = client.get_multiplexed_async_connection().await.unwrap();
+        Self {
+            connection,
+            channels,
+        }
+    }
+
+    /// What was published since it was last asked for: channels and messages.
+    pub async fn published(&mut self) -> Vec<(String, String)> {
+        let mut mark = redis::pipe();
+        mark.publish("mark", "");
+        self.pipe(&mark).await;
+        let mut messages = self.channels.on_message();
+        let mut published = Vec::new();
+        loop {
+            let message = messages.next().await.expect("the subscription lasts");
+            let channel = message.get_channel_name().to_owned();
+            if channel == "mark" {
+                return published;
+            }
+            published.push((channel, message.get_payload().unwrap()));
+        }
     }
 
     pub async fn pipe(&mut self, pipeline: &redis::Pipeline) {
-        let _: redis::Value = pipeline.query_async(&mut self.0).await.unwrap();
+        let _: redis::Value = pipeline.query_async(&mut self.connection).await.unwrap();
     }
 
     pub async fn members(&mut self, key: &str) -> Vec<String> {
         redis::cmd("SMEMBERS")
             .arg(key)
-            .query_async(&mut self.0)
+            .query_async(&mut self.connection)
             .await
             .unwrap()
     }
@@ -77,7 +104,7 @@ impl Raw {
         let rows: Vec<(String, i64, Vec<String>)> = redis::cmd("EVAL")
             .arg(READ)
             .arg(0)
-            .query_async(&mut self.0)
+            .query_async(&mut self.connection)
             .await
             .unwrap();
         rows.into_iter()

@@ -115,6 +115,7 @@ impl<'a> World<'a> {
         let names = self.raw.members(&format!("{BASE}asides")).await;
         self.asides = names.iter().map(|name| Book::kind(name)).collect();
         self.book.told.clear();
+        self.book.said.clear();
         self.book.set_aside.clear();
         self.book.ended.clear();
         self.wakes = match op {
@@ -126,7 +127,13 @@ impl<'a> World<'a> {
         let scores = self.book.settle();
         self.write_scores(scores).await;
         let dump = self.raw.dump().await;
-        self.check(&dump)
+        self.check(&dump)?;
+        let published = self.raw.published().await;
+        if matches!(op, Op::Crash(_)) {
+            // Who was subscribed is not any more; what was missed is in the logs.
+            return Ok(());
+        }
+        self.check_published(&dump, &published)
     }
 
     /// Writes the model's time over that of Redis' clock.
