@@ -21,7 +21,7 @@ use proptest::{
     collection::vec,
     prelude::{Just, Strategy},
     prop_oneof,
-    test_runner::{Config, TestCaseError, TestError, TestRunner},
+    test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner},
 };
 use protocol::JobState;
 
@@ -40,11 +40,17 @@ fn run(
     cases: u32,
     op: impl Strategy<Value = Op>,
 ) {
+    let default = Config::default();
+    let rng_seed = match default.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(rand::random()),
+        fixed @ RngSeed::Fixed(_) => fixed,
+    };
     let config = Config {
         cases,
+        rng_seed,
         failure_persistence: None,
         max_shrink_iters: 2_000,
-        ..Config::default()
+        ..default
     };
     let steps = from_env("MODEL_STEPS", 50) as usize;
     let kept = prop_oneof![Just(1_000), Just(3)];
@@ -61,7 +67,10 @@ fn run(
         Ok(()) => {}
         Err(TestError::Fail(why, (kept, ops))) => {
             let ops: Vec<_> = ops.iter().map(|op| format!("    {op:?},")).collect();
-            panic!("{why}\n  keeping {kept}, after\n{}", ops.join("\n"));
+            panic!(
+                "{why}\n  with {rng_seed:?}, keeping {kept}, after\n{}",
+                ops.join("\n")
+            );
         }
         Err(error) => panic!("{error}"),
     }

@@ -218,6 +218,13 @@ impl Book {
         usize::try_from(most.saturating_sub(active).min(rate)).unwrap_or(usize::MAX)
     }
 
+    /// Whether anything will happen just because time passes.
+    pub fn falls_due(&self) -> bool {
+        let timed = |state| matches!(state, JobState::Delayed | JobState::Active);
+        let waits = |job: &Record| timed(job.state) || job.expiring;
+        !self.parked.is_empty() || self.jobs.values().any(waits)
+    }
+
     /// Whether a worker that lives has a handler for the kind.
     pub fn is_known(&self, kind: usize) -> bool {
         self.staff.iter().any(|one| one.alive && one.knows(kind))

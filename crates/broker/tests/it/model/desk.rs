@@ -31,7 +31,6 @@ pub fn topic(id: JobId, job: &NewJob) -> String {
 }
 
 impl Book {
-    /// `default_waiting` is how many may wait where nothing is set.
     pub fn enqueue(&mut self, id: JobId, job: &NewJob) -> Heard {
         let digest = (job.kind, payload(job.payload));
         let owned = job

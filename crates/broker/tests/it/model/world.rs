@@ -292,6 +292,15 @@ impl<'a> World<'a> {
         if repeated {
             return Ok(());
         }
+        // A worker that could take more knows whether anything will fall due.
+        let looks_again = claims.len() < want && self.book.falls_due();
+        if self.book.settings.rate.is_none() {
+            same(
+                "whether to look again",
+                &answer.due_ms.is_some(),
+                &looks_again,
+            )?;
+        }
         laws::of_claims(&self.book, who, want, &claims)
     }
 
