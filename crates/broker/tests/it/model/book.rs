@@ -99,7 +99,7 @@ pub struct Book {
     pub told: Vec<(usize, JobId, u32)>,
     pub set_aside: Vec<usize>,
     /// The states in which jobs ended in this step.
-    pub ended: BTreeSet<usize>,
+    pub ended: BTreeMap<&'static str, usize>,
 }
 
 impl Book {
@@ -300,7 +300,7 @@ impl Book {
             (job.result, job.error, job.cancel) = (Some(result.to_owned()), None, false);
         }
         job.error = error.or(job.error);
-        self.ended.insert(state as usize);
+        *self.ended.entry(state.as_str()).or_default() += 1;
         self.count(state.as_str());
     }
 
@@ -311,18 +311,18 @@ impl Book {
         }
     }
 
-    /// Of states in which jobs ended the oldest go when there are too many.
+    /// Of states in which jobs ended the oldest go when there are too many: two for each, and some.
     pub fn trim_ended(&mut self) {
         for state in JobState::ALL {
-            if self.ended.contains(&(state as usize)) {
-                self.trim(state);
+            if let Some(n) = self.ended.get(state.as_str()) {
+                self.trim(state, n * 2 + 16);
             }
         }
     }
 
-    pub fn trim(&mut self, state: JobState) {
+    pub fn trim(&mut self, state: JobState, most: usize) {
         let mut ids = self.over(state, |job| job.finished);
-        let over = ids.len().saturating_sub(self.keep_jobs);
+        let over = ids.len().saturating_sub(self.keep_jobs).min(most);
         for id in ids.drain(..over) {
             self.forget(id);
         }

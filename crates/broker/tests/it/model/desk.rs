@@ -189,9 +189,9 @@ impl Book {
     }
 
     pub fn maintain(&mut self, forget: Forget, asides: &[usize]) {
-        self.promote();
-        self.sweep();
-        self.expire();
+        self.promote(500);
+        self.sweep(500);
+        self.expire(500);
         for (state, all) in [
             (JobState::Completed, forget.completed),
             (JobState::Failed, forget.failed),
@@ -203,7 +203,7 @@ impl Book {
                     self.forget(id);
                 }
             }
-            self.trim(state);
+            self.trim(state, 500);
         }
         self.look_aside(|_| false, usize::MAX, asides);
     }
@@ -232,6 +232,7 @@ impl Book {
             ids = self.in_state(JobState::Delayed);
             ids.sort_by_key(|id| self.jobs[id].due);
         }
+        ids.truncate(200);
         let done = self.cancel(&ids, None, true);
         (!done.is_empty()).then_some(done.len())
     }

@@ -19,6 +19,7 @@ impl World<'_> {
             Op::Due(one) => ("delayed", pick(*one)),
             Op::TtlOver(one) => ("expiring", pick(*one)),
             Op::AllLeasesOver => ("active", self.book.in_state(JobState::Active)),
+            Op::AllTtlsOver => ("expiring", self.book.ids(|job| job.expiring)),
             Op::AllDue => ("delayed", self.book.in_state(JobState::Delayed)),
             _ => ("parked", Vec::new()),
         };

@@ -45,6 +45,10 @@ pub fn of_claims(book: &Book, who: usize, want: usize, claims: &[(JobId, u32)]) 
             left.entry(priority).or_default().push(tenant);
         }
     }
+    if !book.set_aside.is_empty() || book.ended.contains_key("failed") {
+        // A turn that met jobs which the worker can't run, or which expired, is used up all the same.
+        return Ok(());
+    }
     for (priority, mut tenants) in left {
         tenants.sort_unstable();
         tenants.dedup();

@@ -87,6 +87,8 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub enum Op {
     Enqueue(Vec<NewJob>),
+    /// More of one job than one step of a script moves.
+    Flood(NewJob),
     /// The same id again, with the payload that it had or another.
     EnqueueAgain(Pick, Option<u8>),
     /// Who, what is written, how many are wanted, and whether leases of no length are.
@@ -104,6 +106,7 @@ pub enum Op {
     LookAtParked,
     AllLeasesOver,
     AllDue,
+    AllTtlsOver,
     Maintain(Forget),
     Cancel(Vec<Pick>, Option<usize>),
     Retry(Vec<Pick>),
@@ -133,6 +136,7 @@ impl Op {
                 | Self::LookAtParked
                 | Self::AllLeasesOver
                 | Self::AllDue
+                | Self::AllTtlsOver
         )
     }
 }
@@ -248,6 +252,7 @@ fn time() -> impl Strategy<Value = Op> {
         2 => Just(Op::LookAtParked),
         1 => Just(Op::AllLeasesOver),
         1 => Just(Op::AllDue),
+        1 => Just(Op::AllTtlsOver),
     ]
 }
 
@@ -269,12 +274,13 @@ fn worker() -> impl Strategy<Value = Op> {
 pub fn op() -> impl Strategy<Value = Op> {
     let again = option::weighted(0.3, 0..3_u8);
     prop_oneof![
-        10 => vec(new_job(), 1..5).prop_map(Op::Enqueue),
-        2 => (pick(), again).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
-        20 => worker(),
-        8 => time(),
-        11 => operator(),
-        1 => Just(Op::FlushScripts),
+        80 => vec(new_job(), 1..5).prop_map(Op::Enqueue),
+        1 => new_job().prop_map(|job| Op::Flood(NewJob { key: None, ..job })),
+        16 => (pick(), again).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
+        160 => worker(),
+        64 => time(),
+        88 => operator(),
+        8 => Just(Op::FlushScripts),
     ]
 }
 

@@ -41,9 +41,9 @@ impl Book {
         let written: Vec<bool> = acts.iter().map(|act| self.act(who, act)).collect();
         let mut claims = Vec::new();
         if want > 0 {
-            self.sweep();
-            self.expire();
-            self.promote();
+            self.sweep(64);
+            self.expire(64);
+            self.promote(128);
             let knows = self.staff[who].clone();
             self.look_aside(|kind| knows.knows(kind), want, asides);
             let goal = want.min(self.gate());
@@ -101,8 +101,9 @@ impl Book {
     }
 
     /// Leases that ran out.
-    pub fn sweep(&mut self) {
-        for id in self.over(JobState::Active, |job| job.lease) {
+    pub fn sweep(&mut self, most: usize) {
+        let late = self.over(JobState::Active, |job| job.lease);
+        for id in late.into_iter().take(most) {
             self.count("lost");
             self.stops(id);
             let job = self.job(id);
@@ -121,19 +122,20 @@ impl Book {
     }
 
     /// Jobs that waited too long for their first attempt.
-    pub fn expire(&mut self) {
+    pub fn expire(&mut self, most: usize) {
         let over = |job: &Record| job.expires.filter(|_| job.expiring).unwrap_or(FAR);
         let mut late = self.ids(|job| over(job) <= NOW);
         late.sort_by_key(|id| (over(&self.jobs[id]), *id));
-        for id in late {
+        for id in late.into_iter().take(most) {
             self.count("expired");
             self.close(id, JobState::Failed, None, Some(FailureCode::Expired));
         }
     }
 
     /// Delayed jobs that are due go to the end of their lines; parked tenants get another look.
-    pub fn promote(&mut self) {
-        for id in self.over(JobState::Delayed, |job| job.due) {
+    pub fn promote(&mut self, most: usize) {
+        let due = self.over(JobState::Delayed, |job| job.due);
+        for id in due.into_iter().take(most) {
             self.job(id).place = self.next_place();
             self.enlist(id);
         }
@@ -175,9 +177,12 @@ impl Book {
     /// Takes from tenants in turn, an equal share each, and from a line only when those of higher priority are empty.
     fn claim(&mut self, who: usize, goal: usize, no_lease: bool) -> Vec<JobId> {
         let mut claims = Vec::new();
+        // Jobs that are met and not taken count too.
+        let mut budget = goal + 256;
         for priority in 0..3 {
             let mut turns = self.rings[priority].len();
-            while claims.len() < goal && !self.rings[priority].is_empty() {
+            while claims.len() < goal && !self.rings[priority].is_empty() && budget > 0 {
+                budget -= 1;
                 let tenant = self.rings[priority].remove(0);
                 let share = goal
                     .div_ceil(turns)
@@ -185,6 +190,7 @@ impl Book {
                     .min(self.room(tenant));
                 let before = claims.len();
                 for id in self.line(priority, tenant).into_iter().take(share) {
+                    budget = budget.saturating_sub(1);
                     if self.take(who, id, no_lease) {
                         claims.push(id);
                     }
@@ -211,6 +217,12 @@ impl Book {
 
     fn take(&mut self, who: usize, id: JobId, no_lease: bool) -> bool {
         let kind = self.jobs[&id].job.kind;
+        let late = |job: &Record| job.expiring && job.expires.is_some_and(|at| at <= NOW);
+        if late(&self.jobs[&id]) {
+            self.count("expired");
+            self.close(id, JobState::Failed, None, Some(FailureCode::Expired));
+            return false;
+        }
         if !self.staff[who].knows(kind) {
             if self.is_known(kind) {
                 self.job(id).aside = true;

@@ -162,13 +162,8 @@ impl<'a> World<'a> {
 
     async fn apply(&mut self, op: &Op) -> Fits {
         match op {
-            Op::Enqueue(jobs) => {
-                let new =
-                    |(n, job): (usize, &NewJob)| (new_id(self.book.known.len() + n), job.clone());
-                let batch: Vec<_> = jobs.iter().enumerate().map(new).collect();
-                self.book.known.extend(batch.iter().cloned());
-                self.enqueue(batch).await
-            }
+            Op::Enqueue(jobs) => self.enqueue_new(jobs).await,
+            Op::Flood(job) => self.enqueue_new(&vec![job.clone(); 70]).await,
             Op::EnqueueAgain(pick, payload) => {
                 let Some(id) = self.book.pick(*pick, 0) else {
                     return Ok(());
@@ -213,6 +208,14 @@ impl<'a> World<'a> {
             Op::Crash(round) => self.crash(*round).await,
             _ => self.operate(op).await,
         }
+    }
+
+    async fn enqueue_new(&mut self, jobs: &[NewJob]) -> Fits {
+        let known = self.book.known.len();
+        let new = |(n, job): (usize, &NewJob)| (new_id(known + n), job.clone());
+        let batch: Vec<_> = jobs.iter().enumerate().map(new).collect();
+        self.book.known.extend(batch.iter().cloned());
+        self.enqueue(batch).await
     }
 
     async fn enqueue(&mut self, batch: Vec<(JobId, NewJob)>) -> Fits {
