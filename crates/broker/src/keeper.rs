@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info, warn};
 
-use crate::{Backoff, Error, Keys, Redis, StopReason, WorkerCard, lease::Leases, script::BEAT};
+use crate::{Backoff, Error, Keys, Redis, StopReason, WorkerCard, beat::Beat, lease::Leases};
 
 /// How many leases one call renews.
 const BATCH: usize = 256;
@@ -131,17 +131,15 @@ impl Keeper {
             active: u32::try_from(self.leases.count()).unwrap_or(u32::MAX),
             ..self.card.clone()
         };
-        let mut call = BEAT.prepare_invoke();
-        call.key(self.keys.base())
-            .arg(&self.worker)
-            .arg(u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX))
-            .arg(u8::from(leaving))
-            .arg(serde_json::to_string(&card).expect("names and numbers are always JSON"))
-            .arg(&self.kinds);
-        for (id, attempt) in batch {
-            call.arg(id.to_string()).arg(*attempt);
-        }
-        self.redis.script(&call).await
+        let beat = Beat {
+            worker: &self.worker,
+            lease_ms: u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX),
+            leaving,
+            about: &serde_json::to_string(&card).expect("names and numbers are always JSON"),
+            kinds: &self.kinds,
+            held: batch,
+        };
+        beat.run(&self.redis, &self.keys).await
     }
 
     fn stop(&self, id: JobId, attempt: u32, why: StopReason) {

@@ -12,6 +12,7 @@ mod ack;
 mod args;
 mod backend;
 mod backoff;
+mod beat;
 mod buffer;
 mod connection;
 mod control;

@@ -3,6 +3,8 @@
 //!
 //! Only built with the feature `testing`. It panics where a test should fail.
 
+mod puppet;
+
 use std::{
     fs::File,
     net::TcpListener,
@@ -20,6 +22,8 @@ use redis::FromRedisValue;
 use tempfile::TempDir;
 
 use crate::{Redis, RedisArgs};
+
+pub use puppet::{Act, Answer, Held, Puppet, What};
 
 /// How long a test waits for what should happen soon, on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);

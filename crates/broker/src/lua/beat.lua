@@ -5,20 +5,28 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local deadline = string.format('%d', now + lease)
 local registry, card = base .. 'workers', base .. 'worker:' .. worker
+-- Who has every kind is found under a name that no kind can have.
+local known = kinds == '' and '*' or kinds
 
 if leaving == '1' then
   redis.call('ZREM', registry, worker)
   redis.call('UNLINK', card, base .. 'inbox:' .. worker)
-  for kind in string.gmatch(kinds, '[^ ]+') do redis.call('ZREM', base .. 'kind:' .. kind, worker) end
+  for kind in string.gmatch(known, '[^ ]+') do redis.call('ZREM', base .. 'kind:' .. kind, worker) end
 else
+  -- Since when it lives without a break: who was away, or was cut off with the others, begins anew.
+  local before = tonumber(redis.call('ZSCORE', registry, worker))
+  if not before or before < now then redis.call('HSET', card, 'since', string.format('%d', now)) end
+  redis.call('HSETNX', card, 'since', string.format('%d', now))
   redis.call('ZADD', registry, deadline, worker)
   redis.call('HSET', card, 'about', fields, 'kinds', kinds, 'beat', string.format('%d', now))
   redis.call('PEXPIRE', card, 3600000)
-  for kind in string.gmatch(kinds, '[^ ]+') do
+  for kind in string.gmatch(known, '[^ ]+') do
     local key = base .. 'kind:' .. kind
     redis.call('ZADD', key, deadline, worker)
     redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now - 60000))
-    redis.call('PEXPIRE', key, lease + 60000)
+    -- Another worker may have the longer lease.
+    local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+    redis.call('PEXPIRE', key, string.format('%d', last - now + 60000))
   end
 end
 

@@ -191,9 +191,12 @@ local function promote(most)
 end
 
 -- Kinds ---------------------------------------------------------------------------------------------------------
--- A live worker that has the kind.
+-- A live worker that has the kind, or else one that has every kind.
 local function who_knows(kind)
-  return redis.call('ZRANGE', base .. 'kind:' .. kind, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+  local function live(name)
+    return redis.call('ZRANGE', base .. 'kind:' .. name, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+  end
+  return live(kind) or live('*')
 end
 local function fail_unknown(id, job)
   local err = '{"code":"unknown_kind","message":"no live worker has a handler for `' .. job.kind .. '`"}'

@@ -1,0 +1,57 @@
+//! Whether all that happened was published, once, with the place that it has in its log.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    book::Event,
+    check,
+    raw::Dump,
+    world::{BASE, Fits, World, same},
+};
+
+#[derive(Deserialize)]
+struct Published<'a> {
+    epoch: String,
+    offset: usize,
+    #[serde(borrow)]
+    event: &'a RawValue,
+}
+
+impl World<'_> {
+    /// Messages by channel, as they came in one step.
+    pub fn check_published(&self, dump: &Dump, messages: &[(String, String)]) -> Fits {
+        let mut is = BTreeMap::<&str, Vec<Event>>::new();
+        for (channel, message) in messages {
+            let topic = channel.strip_prefix(&format!("{BASE}ch:"));
+            let topic = topic.ok_or_else(|| format!("a strange channel: {channel}"))?;
+            for line in message.lines() {
+                let published: Published<'_> =
+                    serde_json::from_str(line).map_err(|error| error.to_string())?;
+                let json = published.event.get();
+                is.entry(topic)
+                    .or_default()
+                    .push(check::read(json, published.offset)?);
+                // The log of a job that was forgotten in the same step is gone.
+                if self.book.logs.contains_key(topic) {
+                    let log = dump.get(&format!("{BASE}log:{topic}"));
+                    let place = format!("{}-0", published.offset);
+                    let entry = log.and_then(|log| log.field(&place));
+                    same("what is published", &Some(json), &entry)?;
+                    same(
+                        "its epoch",
+                        &Some(&published.epoch),
+                        &self.epochs.get(topic),
+                    )?;
+                }
+            }
+        }
+        let mut should = BTreeMap::<&str, Vec<Event>>::new();
+        for (topic, event) in &self.book.said {
+            should.entry(topic).or_default().push(event.clone());
+        }
+        same("events published", &is, &should)
+    }
+}

@@ -1,0 +1,379 @@
+//! Whether Redis holds what the model says, and nothing else.
+
+use std::collections::BTreeMap;
+
+use protocol::{Event, Failure, JobId, JobState};
+
+use super::{
+    book::{Book, Record},
+    laws,
+    op::{KINDS, TENANTS, WORKERS},
+    raw::{Dump, Value},
+    world::{BASE, Fits, World, same},
+};
+
+/// What belongs to no job, and why it may be there after all jobs are gone: it is one key, expires, or is what an
+/// operator set.
+const FIXED: [&str; 4] = ["totals", "count", "settings", "overrides"];
+const EXPIRING: [&str; 5] = ["worker:", "kind:", "round:", "inbox:", "rate:"];
+
+/// A dump of which what was compared is taken away.
+struct Rest<'a>(BTreeMap<&'a str, &'a Value>);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, key: &str) -> Option<&'a Value> {
+        self.0.remove(key)
+    }
+
+    fn members(&mut self, key: &str) -> Vec<String> {
+        self.take(key).map(Value::members).unwrap_or_default()
+    }
+}
+
+fn texts(ids: &[JobId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+impl World<'_> {
+    pub fn check(&mut self, dump: &Dump) -> Fits {
+        let own = dump
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(BASE)?, value)));
+        let mut rest = Rest(own.collect());
+        check_jobs(&self.book, &mut rest)?;
+        check_lines(&self.book, &mut rest)?;
+        check_sets(&self.book, dump, &mut rest)?;
+        check_counters(&self.book, &mut rest)?;
+        self.check_logs(&mut rest)?;
+        self.check_words(&mut rest)?;
+        check_keys(&self.book, &mut rest)?;
+        check_staff(&self.book, &mut rest)?;
+        for (key, value) in rest.0 {
+            let lives = FIXED.contains(&key) || key == "workers";
+            let expires = EXPIRING.iter().any(|start| key.starts_with(start)) && value.ttl > 0;
+            if !lives && !expires {
+                return Err(format!("a key too many: {key} {value:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_logs(&mut self, rest: &mut Rest<'_>) -> Fits {
+        self.epochs
+            .retain(|topic, _| self.book.logs.contains_key(topic));
+        for (topic, should) in &self.book.logs {
+            let top = rest
+                .take(&format!("top:{topic}"))
+                .ok_or_else(|| format!("no top of {topic}"))?;
+            let field = |name| top.field(name).unwrap_or_default().to_owned();
+            let epoch = self
+                .epochs
+                .entry(topic.clone())
+                .or_insert_with(|| field("e"));
+            same("the epoch of a log", &field("e"), epoch)?;
+            let log = rest.take(&format!("log:{topic}"));
+            let entries: Vec<_> = log.iter().flat_map(|log| log.pairs()).collect();
+            let bytes: usize = entries.iter().map(|(_, json)| json.len()).sum();
+            let position = [field("o"), field("f"), field("b")];
+            same(
+                "a log's position",
+                &position,
+                &[entries.len().to_string(), "1".into(), bytes.to_string()],
+            )?;
+            let mut is = Vec::new();
+            for (n, (offset, json)) in entries.iter().enumerate() {
+                same("an offset", &(*offset).to_owned(), &format!("{}-0", n + 1))?;
+                let event = match self.events.get(*json) {
+                    Some(event) => event.clone(),
+                    None => read(json, n + 1)?,
+                };
+                self.events.insert((*json).to_owned(), event.clone());
+                is.push(event);
+            }
+            same(format_args!("the log of {topic}"), &is, should)?;
+            laws::of_a_log(&is, |id| {
+                let lives = self.book.lives.get(&id).copied().unwrap_or(0);
+                (lives, self.book.jobs.get(&id).map(|job| job.state))
+            })?;
+            if top.ttl <= 0 || log.is_some_and(|log| log.ttl <= 0) {
+                return Err(format!("the log of {topic} stays for ever"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What workers are told, and that one is woken when there is something to take.
+    fn check_words(&self, rest: &mut Rest<'_>) -> Fits {
+        let mut looks = Vec::new();
+        for (n, worker) in WORKERS.iter().enumerate() {
+            let inbox = rest.take(&format!("inbox:{worker}"));
+            let mut is: Vec<String> = inbox.map(|inbox| inbox.parts.clone()).unwrap_or_default();
+            if is.iter().any(|message| message == "look") {
+                looks.push(n);
+            }
+            is.retain(|message| message != "look");
+            let told = self.book.told.iter().filter(|(who, ..)| *who == n);
+            let should = told
+                .map(|(_, id, attempt)| format!("cancel {id} {attempt}"))
+                .collect();
+            same("what a worker is told", &is, &should)?;
+        }
+        for kind in &self.book.set_aside {
+            let staff = &self.book.staff;
+            if !looks
+                .iter()
+                .any(|who| staff[*who].alive && staff[*who].knows(*kind))
+            {
+                return Err(format!(
+                    "nobody is told of jobs set aside: {}",
+                    KINDS[*kind]
+                ));
+            }
+        }
+        let waits = self.book.rings.iter().any(|ring| !ring.is_empty());
+        let is = rest.take("wake").map_or(0, |wake| wake.parts.len());
+        same(
+            "wake-ups",
+            &is,
+            &usize::from(self.wakes && waits && self.book.gate() > 0),
+        )
+    }
+}
+
+/// An event, which stands at an offset.
+pub fn read(json: &str, offset: usize) -> Result<super::book::Event, String> {
+    let event: Event<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    if event.from.is_some_and(|from| from != offset as u64) {
+        return Err(format!("output from elsewhere: {json}"));
+    }
+    Ok(super::book::Event {
+        name: event.event.as_str(),
+        job: event.job,
+        attempt: event.attempt,
+        data: event.data.map(|data| data.get().to_owned()),
+        error: event.error.map(|error| error.code),
+    })
+}
+
+fn check_jobs(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    for (id, job) in &book.jobs {
+        let hash = rest
+            .take(&format!("job:{id}"))
+            .ok_or_else(|| format!("{id} is gone: {job:?}"))?;
+        let text = |name| hash.field(name).unwrap_or_default().to_owned();
+        let error = hash
+            .field("error")
+            .map(serde_json::from_str::<Failure>)
+            .transpose();
+        let error = error
+            .map_err(|error| error.to_string())?
+            .map(|failure| failure.code);
+        let worker = job.worker.map(|worker| WORKERS[worker].to_owned());
+        same(
+            format_args!("{id}"),
+            &(
+                text("state"),
+                text("attempt"),
+                text("back"),
+                error,
+                hash.field("result").map(str::to_owned),
+            ),
+            &(
+                job.state.to_string(),
+                job.attempt.to_string(),
+                job.back.to_string(),
+                job.error,
+                job.result.clone(),
+            ),
+        )?;
+        same(
+            format_args!("{id}'s worker, cancellation and time to live"),
+            &(
+                hash.field("worker").map(str::to_owned),
+                hash.field("cancel").is_some(),
+                text("expires"),
+            ),
+            &(
+                worker,
+                job.cancel,
+                job.expires.map(|at| at.to_string()).unwrap_or_default(),
+            ),
+        )?;
+        same(
+            format_args!("{id} as it was handed in"),
+            &["kind", "tenant", "priority", "max", "topic", "bytes"].map(text),
+            &[
+                KINDS[job.job.kind].to_owned(),
+                TENANTS[job.job.tenant].to_owned(),
+                job.job.priority.to_string(),
+                job.job.attempts.to_string(),
+                job.topic.clone(),
+                job.bytes.to_string(),
+            ],
+        )?;
+        same(
+            format_args!("whether {id} expires"),
+            &(hash.ttl > 0),
+            &job.state.is_terminal(),
+        )?;
+    }
+    Ok(())
+}
+
+fn check_lines(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    for priority in 0..3 {
+        for (tenant, name) in TENANTS.iter().enumerate() {
+            let line = texts(&book.line(priority, tenant));
+            same(
+                format_args!("line {priority} of {name}"),
+                &rest.members(&format!("wait:{priority}:{name}")),
+                &line,
+            )?;
+            let served =
+                book.rings[priority].contains(&tenant) || book.parked.contains_key(&tenant);
+            if !line.is_empty() && !served {
+                return Err(format!("line {priority} of {name} is never served"));
+            }
+        }
+        let ring: Vec<_> = book.rings[priority]
+            .iter()
+            .map(|tenant| TENANTS[*tenant].to_owned())
+            .collect();
+        same(
+            format_args!("ring {priority}"),
+            &rest.members(&format!("ring:{priority}")),
+            &ring,
+        )?;
+    }
+    let mut parked: Vec<_> = book
+        .parked
+        .iter()
+        .map(|(tenant, score)| (*score, TENANTS[*tenant].to_owned()))
+        .collect();
+    parked.sort_unstable();
+    let parked = parked.into_iter().map(|(_, name)| name).collect();
+    same("parked tenants", &rest.members("parked"), &parked)?;
+    for (kind, name) in KINDS.iter().enumerate() {
+        let aside = texts(&book.aside(kind));
+        same(
+            format_args!("{name} aside"),
+            &rest.members(&format!("aside:{name}")),
+            &aside,
+        )?;
+    }
+    let mut asides = rest
+        .take("asides")
+        .map(|set| set.parts.clone())
+        .unwrap_or_default();
+    asides.sort_unstable();
+    same(
+        "kinds set aside",
+        &asides,
+        &book
+            .asides
+            .iter()
+            .map(|kind| KINDS[*kind].to_owned())
+            .collect(),
+    )
+}
+
+fn check_sets(book: &Book, dump: &Dump, rest: &mut Rest<'_>) -> Fits {
+    let sorted = |which: &dyn Fn(&Record) -> Option<u64>| {
+        let mut ids: Vec<_> = book
+            .jobs
+            .iter()
+            .filter_map(|(id, job)| Some((which(job)?, *id)))
+            .collect();
+        ids.sort_unstable();
+        texts(&ids.into_iter().map(|(_, id)| id).collect::<Vec<_>>())
+    };
+    let expiring = sorted(&|job| job.expires.filter(|_| job.expiring));
+    same("expiring", &rest.members("expiring"), &expiring)?;
+    for state in JobState::ALL.into_iter().skip(1) {
+        let score = |job: &Record| match job.state {
+            JobState::Delayed => job.due,
+            JobState::Active => job.lease,
+            _ => job.finished,
+        };
+        let should = sorted(&|job| (job.state == state).then(|| score(job)));
+        same(state.as_str(), &rest.members(state.as_str()), &should)?;
+        if state.is_terminal() {
+            let kept = |id: &String| {
+                dump[&format!("{BASE}job:{id}")]
+                    .field("kept")
+                    .unwrap_or("0")
+                    .parse::<i64>()
+            };
+            let kept: Result<i64, _> = should.iter().map(kept).sum();
+            let field = format!("{state}_bytes");
+            let is = dump
+                .get(&format!("{BASE}count"))
+                .and_then(|count| count.field(&field));
+            same(
+                &field,
+                &is.unwrap_or("0").to_owned(),
+                &kept.map_err(|error| error.to_string())?.to_string(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn check_counters(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    let numbers = |value: Option<&Value>| -> BTreeMap<String, u64> {
+        let pairs = value.into_iter().flat_map(Value::pairs);
+        pairs
+            .map(|(field, n)| (field.to_owned(), n.parse().unwrap_or(u64::MAX)))
+            .collect()
+    };
+    let mut tenants = BTreeMap::new();
+    for (tenant, name) in TENANTS.iter().enumerate() {
+        tenants.insert(format!("w:{name}"), book.tenant_holds(tenant));
+        tenants.insert(format!("a:{name}"), book.tenant_active(tenant));
+    }
+    tenants.retain(|_, n| *n > 0);
+    same("tenants", &numbers(rest.take("tenants")), &tenants)?;
+    let totals = book
+        .totals
+        .iter()
+        .map(|(name, n)| ((*name).to_owned(), *n))
+        .collect();
+    same("totals", &numbers(rest.take("totals")), &totals)?;
+    let mut count = numbers(rest.take("count"));
+    let mut is = |name: &str| count.remove(name).unwrap_or(0);
+    let waiting = book.in_state(JobState::Waiting).len() as u64;
+    same(
+        "waiting and bytes",
+        &(is("waiting"), is("bytes")),
+        &(waiting, book.bytes()),
+    )
+}
+
+fn check_keys(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    for ((tenant, key), (.., owner)) in &book.keys {
+        let name = format!("key:{}:{key}", TENANTS[*tenant]);
+        let value = rest.take(&name).ok_or_else(|| format!("no {name}"))?;
+        if !value.parts[0].ends_with(&format!(" {owner}")) || value.ttl < 23 * 3_600_000 {
+            return Err(format!("{name} should be {owner}'s for a day: {value:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A kind is known for as long as the longest lease of a worker that has it.
+fn check_staff(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    for (n, name) in KINDS.iter().chain(["*"].iter()).enumerate() {
+        let every = n == KINDS.len();
+        let has = |one: &super::book::Staff| {
+            one.alive && (one.kinds.contains(&n) || every && one.kinds.is_empty())
+        };
+        let kind = rest.take(&format!("kind:{name}"));
+        if book.staff.iter().any(has) && kind.is_none_or(|kind| kind.ttl < 3_000_000) {
+            return Err(format!("that {name} is known will be forgotten: {kind:?}"));
+        }
+        if kind.is_some_and(|kind| kind.ttl <= 0) {
+            return Err(format!("that {name} was known stays for ever"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What the clock, operators and a crash do, to both the queue and its model.
+
+use broker::{Maintenance, QueueSettings, testing::until};
+use protocol::{JobId, JobState};
+
+use super::{
+    op::{Forget, Op, Pick, TENANTS},
+    raw::Raw,
+    real::{limits, tenant},
+    world::{Fits, HOUR, World, same},
+};
+
+impl World<'_> {
+    /// What the clock does.
+    pub async fn pass_time(&mut self, op: &Op) {
+        let pick = |pick: Pick| self.book.pick(pick, 0).into_iter().collect();
+        let (set, ids): (_, Vec<JobId>) = match op {
+            Op::LeaseOver(one) => ("active", pick(*one)),
+            Op::Due(one) => ("delayed", pick(*one)),
+            Op::TtlOver(one) => ("expiring", pick(*one)),
+            Op::AllLeasesOver => ("active", self.book.in_state(JobState::Active)),
+            Op::AllTtlsOver => ("expiring", self.book.ids(|job| job.expiring)),
+            Op::AllDue => ("delayed", self.book.in_state(JobState::Delayed)),
+            _ => ("parked", Vec::new()),
+        };
+        let mut past = Vec::new();
+        for id in ids {
+            let tick = self.book.tick();
+            let Some(job) = self.book.jobs.get_mut(&id) else {
+                continue;
+            };
+            match (set, job.state) {
+                ("active", JobState::Active) => job.lease = tick,
+                ("delayed", JobState::Delayed) => job.due = tick,
+                ("expiring", _) if job.expires.is_some() => job.expires = Some(tick),
+                _ => continue,
+            }
+            past.push((id.to_string(), tick));
+        }
+        if set == "parked" {
+            for tenant in self.book.parked.clone().into_keys() {
+                let tick = self.book.tick();
+                self.book.parked.insert(tenant, tick);
+                past.push((TENANTS[tenant].to_owned(), tick));
+            }
+        }
+        let scores = past.into_iter().map(|(member, score)| (set, member, score));
+        self.write_scores(scores.collect()).await;
+    }
+
+    pub async fn operate(&mut self, op: &Op) -> Fits {
+        let (control, queue) = (self.control.clone(), self.queue.clone());
+        let ids = |picks: &[Pick]| -> Vec<JobId> {
+            picks
+                .iter()
+                .filter_map(|pick| self.book.pick(*pick, 0))
+                .collect()
+        };
+        match op {
+            Op::Cancel(picks, owner) => {
+                let (ids, tenant) = (ids(picks), owner.map(tenant));
+                let done = control.cancel(&queue, &ids, tenant.as_ref()).await.unwrap();
+                self.wakes = !ids.is_empty();
+                same("cancelled", &done, &self.book.cancel(&ids, *owner, false))
+            }
+            Op::Retry(picks) => {
+                let ids = ids(picks);
+                let done = control.retry(&queue, &ids).await.unwrap();
+                self.wakes = !ids.is_empty();
+                same("run again", &done, &self.book.retry(&ids))
+            }
+            Op::Delete(picks) => {
+                let ids = ids(picks);
+                let done = control.delete(&queue, &ids).await.unwrap();
+                self.wakes = !ids.is_empty();
+                same("deleted", &done, &self.book.delete(&ids))
+            }
+            Op::Maintain(forget) => {
+                self.maintenance(*forget).run(&queue).await.unwrap();
+                self.book.maintain(*forget, &self.asides);
+                Ok(())
+            }
+            Op::Pause(paused) => {
+                control.pause(&queue, *paused).await.unwrap();
+                self.book.settings.paused = *paused;
+                Ok(())
+            }
+            Op::Set {
+                own,
+                max_bytes,
+                tenants,
+            } => {
+                let own = limits(*own);
+                let settings = QueueSettings {
+                    paused: self.book.settings.paused,
+                    max_waiting: own.max_waiting,
+                    max_bytes: *max_bytes,
+                    max_active: own.max_active,
+                    rate: own.rate,
+                    tenants: limits(*tenants),
+                };
+                control.set(&queue, &settings).await.unwrap();
+                self.book.settings = settings;
+                Ok(())
+            }
+            Op::SetTenant(who, own) => {
+                let own = own.map(limits);
+                control
+                    .set_tenant(&queue, &tenant(*who), own.as_ref())
+                    .await
+                    .unwrap();
+                match own {
+                    Some(own) => drop(self.book.overrides.insert(*who, own)),
+                    None => drop(self.book.overrides.remove(who)),
+                }
+                Ok(())
+            }
+            Op::Drain(delayed) => {
+                let gone = control.drain(&queue, *delayed).await.unwrap();
+                self.wakes = gone.is_some();
+                same("drained", &gone, &self.book.drain(*delayed, &self.asides))
+            }
+            _ => unreachable!("{op:?} is no operator's"),
+        }
+    }
+
+    fn maintenance(&self, forget: Forget) -> Maintenance {
+        let mut args = self.args.clone();
+        if forget.completed {
+            args.keep_completed_secs = 0;
+        }
+        if forget.failed {
+            args.keep_failed_secs = 0;
+        }
+        Maintenance::new(self.redis.clone(), args)
+    }
+
+    pub async fn crash(&mut self, round: Option<(usize, usize)>) -> Fits {
+        self.wakes = false;
+        // After a restart the kinds may be in another order.
+        let round = round.filter(|_| self.asides.is_empty());
+        if let Some((who, polls)) = round {
+            self.sent[who] = (Vec::new(), 2, false);
+            let sending = self.puppets[who].round(&[], 2, HOUR);
+            let patience = async {
+                for _ in 0..polls {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = sending => {}
+                () = patience => {}
+            }
+        }
+        self.server.kill();
+        self.server.run().await;
+        until("Redis is there again", async || {
+            self.redis.ping().await.ok()
+        })
+        .await;
+        self.raw = Raw::new(self.server).await;
+        let Some((who, _)) = round else {
+            return Ok(());
+        };
+        self.wakes = true;
+        let answer = self.puppets[who].repeat().await.unwrap();
+        self.compare_round(who, &answer)
+    }
+}
