@@ -38,6 +38,7 @@ mod round;
 mod script;
 mod settings;
 mod sink;
+mod span;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wake;
@@ -62,3 +63,4 @@ pub use pulse::Pulse;
 pub use receipt::{OnReceipt, Receipt, SubmitError};
 pub use registry::{WorkerCard, WorkerStatus};
 pub use settings::{QueueSettings, Rate, TenantLimits};
+pub use span::{AttemptSpan, Spans};

@@ -12,14 +12,17 @@ use apalis::{
     prelude::{Monitor, WorkerBuilder},
 };
 use apalis_core::worker::ext::parallelize::ParallelizeExt as _;
-use broker::{ConsumerConfig, Producer, ProducerConfig, Pulse, Redis, RedisBackend, WorkerCard};
-use service::{Readiness, health, lifecycle::Handle, listen};
+use broker::{
+    ConsumerConfig, Producer, ProducerConfig, Pulse, Redis, RedisBackend, Spans, WorkerCard,
+};
+use service::{Readiness, health, lifecycle::Handle, listen, traces};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
     Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+    trace::adopt,
 };
 
 /// Where health is served unless said otherwise.
@@ -152,6 +155,10 @@ impl App {
                 tracker: lifecycle.tracker().clone(),
                 ready,
                 pulse,
+                spans: Spans {
+                    all: traces::is_on(),
+                    adopt,
+                },
                 ..ConsumerConfig::new(&self.name, lifecycle.hard())
             });
         let (name, registry) = (self.name.clone(), self.registry.clone());
