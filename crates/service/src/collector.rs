@@ -86,11 +86,11 @@ impl HttpClient for Collector {
         // for such work would hold up the end of the process.
         let result = match addresses(&self.endpoint) {
             Ok(addresses) => {
-                let exchange = tokio::time::timeout(PATIENCE, exchange(addresses, request));
+                // Its time limit is made inside the runtime: here there is no clock to ask.
                 let exchange = async move {
-                    exchange
-                        .await
-                        .unwrap_or_else(|_| Err(anyhow!("no answer in time")))
+                    let exchange = exchange(addresses, request);
+                    let limited = tokio::time::timeout(PATIENCE, exchange).await;
+                    limited.unwrap_or_else(|_| Err(anyhow!("no answer in time")))
                 };
                 let task = self.tracker.spawn_on(exchange, &self.runtime);
                 task.await
