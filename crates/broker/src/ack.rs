@@ -81,7 +81,7 @@ where
             let result = within(&handle, attempt, &hard, grace).await;
             let result = result.map(|result| result.map_err(Into::into));
             let outcome = outcome(handle.fixed(), result);
-            span::end(&span, &outcome);
+            span::end(&span, &handle, &outcome);
             let settling = span::settle(&span);
             let written = settle(&handle, outcome).instrument(settling.clone()).await;
             span::settled(&settling, written);

@@ -58,14 +58,17 @@ impl Spans {
     }
 }
 
-/// Says on its span how an attempt ended.
-pub(crate) fn end(span: &Span, outcome: &Outcome) {
+/// Says on its span how an attempt ended, and fails it if that was a failure.
+pub(crate) fn end(span: &Span, handle: &JobHandle, outcome: &Outcome) {
     if span.is_none() {
         return;
     }
     let (name, failure) = match outcome {
         Outcome::Complete(_) => ("completed", None),
-        Outcome::Retry(failure, _) => ("retry", Some(failure)),
+        Outcome::Retry(failure, _) if handle.spent() < handle.max_attempts() => {
+            ("retry", Some(failure))
+        }
+        Outcome::Retry(failure, _) => ("failed", Some(failure)),
         Outcome::Fail(failure) => ("failed", Some(failure)),
         Outcome::HandBack => ("handed_back", None),
         Outcome::Cancel => ("cancelled", None),
