@@ -6,9 +6,11 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod collector;
 mod faults;
 mod flow;
 mod jobs;
 mod redis_faults;
 mod stop;
+mod traces;
 mod traffic;
