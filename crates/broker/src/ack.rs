@@ -12,12 +12,13 @@ use futures_util::future::BoxFuture;
 use protocol::{Failure, FailureCode, Job};
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
-use tracing::{debug, error, warn};
+use tracing::{Instrument as _, Span, debug, error, warn};
 
 use crate::{
-    JobHandle, Output, StopReason,
+    JobHandle, Output, Spans, StopReason,
     handle::{Attempt, Written},
     outcome::Outcome,
+    span,
 };
 
 /// Hung outside all other layers by the backend itself.
@@ -25,13 +26,14 @@ use crate::{
 pub struct AckLayer {
     hard: CancellationToken,
     grace: Duration,
+    spans: Spans,
 }
 
 impl AckLayer {
     /// Attempts that still run when `hard` is cancelled are handed back. One that should end for another reason has
     /// the grace to do so, then it is abandoned.
-    pub(crate) const fn new(hard: CancellationToken, grace: Duration) -> Self {
-        Self { hard, grace }
+    pub(crate) const fn new(hard: CancellationToken, grace: Duration, spans: Spans) -> Self {
+        Self { hard, grace, spans }
     }
 }
 
@@ -67,28 +69,41 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, task: Task<Job>) -> Self::Future {
+    fn call(&mut self, mut task: Task<Job>) -> Self::Future {
+        let AckLayer { hard, grace, spans } = self.layer.clone();
         let handle = task.data().get::<JobHandle>().cloned();
+        let span = handle
+            .as_ref()
+            .map_or_else(Span::none, |handle| spans.begin(&mut task, handle));
         let attempt = self.inner.call(task);
-        let AckLayer { hard, grace } = self.layer.clone();
         Box::pin(async move {
             let handle = handle.ok_or("the task does not come from this backend")?;
             let result = within(&handle, attempt, &hard, grace).await;
             let result = result.map(|result| result.map_err(Into::into));
             let outcome = outcome(handle.fixed(), result);
-            debug!(job = %handle.id(), attempt = handle.attempt(), ?outcome, "attempt ended");
-            match handle.end(outcome).await {
-                Some(Written::Yes) => {}
-                Some(Written::Stale) => {
-                    warn!(job = %handle.id(), attempt = handle.attempt(), "late result refused: the job has moved on");
-                }
-                None => {
-                    error!(job = %handle.id(), attempt = handle.attempt(), "result not written: the job will run again");
-                }
-            }
+            span::end(&span, &handle, &outcome);
+            let settling = span::settle(&span);
+            let written = settle(&handle, outcome).instrument(settling.clone()).await;
+            span::settled(&settling, written);
             Ok(())
         })
     }
+}
+
+/// Writes what became of an attempt.
+async fn settle(handle: &JobHandle, outcome: Outcome) -> Option<Written> {
+    debug!(job = %handle.id(), attempt = handle.attempt(), ?outcome, "attempt ended");
+    let written = handle.end(outcome).await;
+    match written {
+        Some(Written::Yes) => {}
+        Some(Written::Stale) => {
+            warn!(job = %handle.id(), attempt = handle.attempt(), "late result refused: the job has moved on");
+        }
+        None => {
+            error!(job = %handle.id(), attempt = handle.attempt(), "result not written: the job will run again");
+        }
+    }
+    written
 }
 
 /// Runs an attempt to its end; `None` when it was told to end and did not.

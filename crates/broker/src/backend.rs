@@ -24,8 +24,9 @@ use tokio_util::{
 };
 
 use crate::{
-    AckLayer, Keys, Producer, Pulse, QueueArgs, Redis, SubmitError, WorkerCard, buffer::Buffer,
-    driver::Driver, keeper::Keeper, lease::Leases, producer::Submission, registry, sink::Pending,
+    AckLayer, Keys, Producer, Pulse, QueueArgs, Redis, Spans, SubmitError, WorkerCard,
+    buffer::Buffer, driver::Driver, keeper::Keeper, lease::Leases, producer::Submission, registry,
+    sink::Pending,
 };
 
 /// How a worker consumes.
@@ -55,6 +56,8 @@ pub struct ConsumerConfig {
     pub ready: watch::Sender<bool>,
     /// Whether the claim loop turns.
     pub pulse: Pulse,
+    /// Which attempts have spans.
+    pub spans: Spans,
 }
 
 impl ConsumerConfig {
@@ -74,6 +77,7 @@ impl ConsumerConfig {
             tracker: TaskTracker::new(),
             ready: watch::Sender::new(false),
             pulse: Pulse::default(),
+            spans: Spans::default(),
         }
     }
 }
@@ -242,11 +246,11 @@ impl BackendConfig for RedisBackend {
 
     fn middleware(&mut self, _: &mut WorkerContext) -> AckLayer {
         self.start();
-        let (hard, grace) = self
+        let (hard, grace, spans) = self
             .consumer
             .as_ref()
-            .map(|config| (config.hard.clone(), config.cancel_grace))
+            .map(|config| (config.hard.clone(), config.cancel_grace, config.spans))
             .unwrap_or_default();
-        AckLayer::new(hard, grace)
+        AckLayer::new(hard, grace, spans)
     }
 }

@@ -40,6 +40,7 @@ mod scan;
 mod script;
 mod settings;
 mod sink;
+mod span;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wake;
@@ -65,3 +66,4 @@ pub use receipt::{OnReceipt, Receipt, SubmitError};
 pub use registry::{WorkerCard, WorkerStatus};
 pub use scan::{JobSummary, Scan};
 pub use settings::{QueueSettings, Rate, TenantLimits};
+pub use span::{AttemptSpan, Spans};

@@ -17,6 +17,7 @@ mod frame;
 mod hub;
 mod inbound;
 mod keepalive;
+mod message_span;
 mod metrics;
 mod origin;
 mod outbox;

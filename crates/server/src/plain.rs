@@ -15,7 +15,7 @@ use protocol::{
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::{Frame, Metrics, Outbox, Session};
+use crate::{Frame, Metrics, Outbox, Session, message_span::MessageSpan};
 
 /// The queue that messages go to.
 pub(crate) fn queue() -> QueueName {
@@ -88,17 +88,20 @@ impl PlainSession {
 
 impl Session for PlainSession {
     async fn on_text(&mut self, text: &str) {
-        let job = match job(text) {
+        let mut job = match job(text) {
             Ok(job) => job,
             Err(error) => {
                 return refuse(&self.outbox, &self.metrics, ErrorCode::EmptyMessage, &error);
             }
         };
+        let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
         let permit = Arc::clone(&self.in_flight).acquire_owned().await;
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
+        let told = span.clone();
         let on_receipt = OnReceipt::new(move |result| {
             // Held until the answer is in the outbox, whoever drops this last.
             let _ = &permit;
+            told.end(&result);
             match result {
                 Ok(_) => drop(metrics.accepted.inc()),
                 Err(error) => refuse(&outbox, &metrics, error.code(), &error),
@@ -109,6 +112,7 @@ impl Session for PlainSession {
         // Feeding hands over at once; what comes of it is told by the receipt. An error here means that there
         // will be none.
         if let Err(error) = self.jobs.feed(task).await {
+            span.end(&Err(error.clone()));
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
     }

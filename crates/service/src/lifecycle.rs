@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::signal::{StopRequests, StopSignals};
+use crate::traces;
 
 /// How long tasks may take to notice the hard stage before the process ends without them.
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -100,9 +101,11 @@ impl Lifecycle {
     ///
     /// The first signal starts the soft stage; a second one, or the end of the grace, the hard one. Tasks that
     /// ignore the hard stage for five seconds are given up. The code is a failure when the run was marked
-    /// failed or tasks were given up, and success otherwise.
+    /// failed or tasks were given up, and success otherwise. Last of all, traces that wait are delivered.
     pub async fn run(mut self) -> ExitCode {
-        if stages(&self.handle, self.grace, &mut self.signals).await {
+        let ended_well = stages(&self.handle, self.grace, &mut self.signals).await;
+        traces::flush().await;
+        if ended_well {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -14,15 +14,16 @@ use apalis::{
 use apalis_core::worker::ext::parallelize::ParallelizeExt as _;
 use broker::{
     ConsumerConfig, DurabilityArgs, Preflight, Producer, ProducerConfig, Pulse, Redis,
-    RedisBackend, WorkerCard,
+    RedisBackend, Spans, WorkerCard,
 };
-use service::{Readiness, health, lifecycle::Handle, listen};
+use service::{Readiness, health, lifecycle::Handle, listen, traces};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
     Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+    trace::adopt,
 };
 
 /// Where health is served unless said otherwise.
@@ -161,6 +162,10 @@ impl App {
                 tracker: lifecycle.tracker().clone(),
                 ready,
                 pulse,
+                spans: Spans {
+                    all: traces::is_on(),
+                    adopt,
+                },
                 ..ConsumerConfig::new(&self.name, lifecycle.hard())
             });
         let (name, registry) = (self.name.clone(), self.registry.clone());

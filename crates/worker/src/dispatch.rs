@@ -10,10 +10,11 @@ use std::{
 };
 
 use apalis_core::task::Task;
-use broker::{JobError, JobHandle, Output};
+use broker::{AttemptSpan, JobError, JobHandle, Output};
 use futures_util::future::BoxFuture;
 use protocol::{FailureCode, Job, Kind};
 use tower::{BoxError, Service, ServiceExt as _};
+use tracing::Instrument as _;
 
 use crate::{Attempt, JobContext, Next, route::Bound};
 
@@ -102,8 +103,16 @@ impl Service<Task<Job>> for Dispatch {
     }
 
     fn call(&mut self, task: Task<Job>) -> Self::Future {
+        let span = task.data().get::<AttemptSpan>().cloned();
         match task.data().get::<JobHandle>().cloned() {
-            Some(handle) => Box::pin(self.attempt(handle, task.args)),
+            Some(handle) => {
+                let attempt = self.attempt(handle, task.args);
+                // The current span of all layers and the handler.
+                match span {
+                    Some(AttemptSpan(span)) => Box::pin(attempt.instrument(span)),
+                    None => Box::pin(attempt),
+                }
+            }
             None => Box::pin(async {
                 let message = "the job does not come from the queue";
                 Err(JobError::fatal(FailureCode::Error, message).into())

@@ -58,6 +58,7 @@ mod schema;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod trace;
 
 pub use app::App;
 pub use args::WorkerArgs;

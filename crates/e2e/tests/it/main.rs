@@ -6,6 +6,7 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod collector;
 mod faults;
 mod flow;
 mod harness;
@@ -13,4 +14,5 @@ mod jobs;
 mod promises;
 mod redis_faults;
 mod stop;
+mod traces;
 mod traffic;
