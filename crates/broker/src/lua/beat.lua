@@ -13,10 +13,6 @@ if leaving == '1' then
   redis.call('UNLINK', card, base .. 'inbox:' .. worker)
   for kind in string.gmatch(known, '[^ ]+') do redis.call('ZREM', base .. 'kind:' .. kind, worker) end
 else
-  -- Since when it lives without a break: who was away, or was cut off with the others, begins anew.
-  local before = tonumber(redis.call('ZSCORE', registry, worker))
-  if not before or before < now then redis.call('HSET', card, 'since', string.format('%d', now)) end
-  redis.call('HSETNX', card, 'since', string.format('%d', now))
   redis.call('ZADD', registry, deadline, worker)
   redis.call('HSET', card, 'about', fields, 'kinds', kinds, 'beat', string.format('%d', now))
   redis.call('PEXPIRE', card, 3600000)

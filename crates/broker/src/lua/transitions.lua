@@ -203,14 +203,14 @@ local function fail_unknown(id, job)
   close(id, job, 'failed', nil, err)
 end
 
--- Jobs that were set aside: back in line if the caller knows their kind, failed if it is sure that nobody does.
-local function look_aside(knows, is_sure, most)
+-- Jobs that were set aside: back in line if the caller knows their kind, failed if nobody does any more.
+local function look_aside(knows, most)
   local moved = 0
   if redis.call('EXISTS', base .. 'asides') == 0 then return moved end
   for _, kind in ipairs(redis.call('SMEMBERS', base .. 'asides')) do
     local aside = base .. 'aside:' .. kind
     local mine = knows(kind)
-    if moved < most and (mine or (not who_knows(kind) and is_sure())) then
+    if moved < most and (mine or not who_knows(kind)) then
       local popped = redis.call('ZPOPMIN', aside, most - moved)
       for i = 1, #popped, 2 do
         local job = read(popped[i])

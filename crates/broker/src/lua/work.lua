@@ -85,23 +85,12 @@ local function knows(kind)
   return known[kind]
 end
 
--- Whether this worker may say that nobody knows a kind: after it has lived for as long as a lease, so that others
--- had the time to come, or to come back after Redis was away.
-local sure
-local function is_sure()
-  if sure == nil then
-    local since = tonumber(redis.call('HGET', base .. 'worker:' .. worker, 'since'))
-    sure = since ~= nil and now - since >= lease
-  end
-  return sure
-end
-
 local goal, gate_wait = 0, -1
 if want > 0 then
   sweep(64)
   expire(64)
   promote(128)
-  look_aside(knows, is_sure, want)
+  look_aside(knows, want)
   goal, gate_wait = gate()
   goal = math.min(want, goal)
 end
@@ -141,12 +130,10 @@ local function take(id, place, tenant)
   local known_here = job.kind_found == '' or knows(job.kind)
   local other = not known_here and who_knows(job.kind)
   local may_expire = job.expires and job.attempt <= job.back
-  if not known_here and (other or not is_sure()) and not (may_expire and job.expires <= now) then
+  if other and not (may_expire and job.expires <= now) then
     set_aside(id, job.kind, place)
-    if other and not told[other] then
-      told[other] = true
-      tell(other, 'look')
-    end
+    if not told[other] then tell(other, 'look') end
+    told[other] = true
     return
   end
   leave_line(tenant, job.bytes)
