@@ -144,12 +144,8 @@ local function withdraw(id, job)
     leave_delayed(job.tenant, job.bytes)
   else
     local line = base .. 'wait:' .. job.priority .. ':' .. job.tenant
-    if redis.call('ZREM', line, id) == 0 then
-      redis.call('ZREM', base .. 'aside:' .. job.kind, id)
-    elseif redis.call('ZCARD', line) == 0 then
-      redis.call('ZREM', base .. 'ring:' .. job.priority, job.tenant)
-      ringed[job.priority .. ':' .. job.tenant] = nil
-    end
+    -- A tenant whose line is empty now leaves the ring at its turn.
+    if redis.call('ZREM', line, id) == 0 then redis.call('ZREM', base .. 'aside:' .. job.kind, id) end
     leave_line(job.tenant, job.bytes)
   end
   if job.expires then redis.call('ZREM', base .. 'expiring', id) end
