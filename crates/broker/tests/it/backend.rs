@@ -172,6 +172,7 @@ async fn a_late_result_is_refused() {
         )
     };
     let handle = starts.recv().await.unwrap();
+    rig.until_beat("first").await;
     // The lease runs out, as if the worker had hung.
     let _: i64 = rig
         .server
@@ -234,6 +235,7 @@ async fn a_job_that_kills_its_workers_ends_in_failed() {
             }
         });
         starts.recv().await.unwrap();
+        rig.until_beat(&format!("w{attempt}")).await;
         let _: i64 = rig
             .server
             .command(&["ZADD", "test{chat}:active", "1", &id.to_string()])

@@ -81,6 +81,16 @@ impl Rig {
         .await
     }
 
+    /// Waits for a worker's first sign of life: it renews what the worker holds by then, and the next is far off.
+    pub async fn until_beat(&self, worker: &str) {
+        until("the worker has given a sign of life", async || {
+            let key = "test{chat}:workers";
+            let deadline: Option<f64> = self.server.command(&["ZSCORE", key, worker]).await;
+            deadline
+        })
+        .await;
+    }
+
     pub fn maintenance(&self) -> Maintenance {
         Maintenance::new(self.redis.clone(), self.args.clone())
     }

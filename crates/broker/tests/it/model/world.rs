@@ -180,7 +180,19 @@ impl<'a> World<'a> {
                 let answer = self.puppets[*who]
                     .round(&self.sent[*who].0, *want, lease)
                     .await;
-                self.compare_round(*who, &answer.unwrap())
+                let answer = answer.unwrap();
+                self.compare_round(*who, &answer)?;
+                // A worker that could take more knows whether anything will fall due. After a lost answer it does not,
+                // and looks again anyway.
+                if self.book.settings.rate.is_some() {
+                    return Ok(());
+                }
+                let looks_again = answer.claims.len() < *want && self.book.falls_due();
+                same(
+                    "whether to look again",
+                    &answer.due_ms.is_some(),
+                    &looks_again,
+                )
             }
             Op::Repeat(who) => {
                 self.wakes = self
@@ -294,15 +306,6 @@ impl<'a> World<'a> {
         }
         if repeated {
             return Ok(());
-        }
-        // A worker that could take more knows whether anything will fall due.
-        let looks_again = claims.len() < want && self.book.falls_due();
-        if self.book.settings.rate.is_none() {
-            same(
-                "whether to look again",
-                &answer.due_ms.is_some(),
-                &looks_again,
-            )?;
         }
         laws::of_claims(&self.book, who, want, &claims)
     }
