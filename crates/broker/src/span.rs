@@ -68,8 +68,7 @@ pub(crate) fn end(span: &Span, handle: &JobHandle, outcome: &Outcome) {
         Outcome::Retry(failure, _) if handle.spent() < handle.max_attempts() => {
             ("retry", Some(failure))
         }
-        Outcome::Retry(failure, _) => ("failed", Some(failure)),
-        Outcome::Fail(failure) => ("failed", Some(failure)),
+        Outcome::Retry(failure, _) | Outcome::Fail(failure) => ("failed", Some(failure)),
         Outcome::HandBack => ("handed_back", None),
         Outcome::Cancel => ("cancelled", None),
     };
