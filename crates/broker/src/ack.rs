@@ -113,6 +113,7 @@ async fn within<T>(
     hard: &CancellationToken,
     grace: Duration,
 ) -> Option<T> {
+    handle.fixed().start();
     let mut attempt = pin!(attempt);
     let limit = async {
         match handle.timeout() {

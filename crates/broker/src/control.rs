@@ -4,7 +4,7 @@ use protocol::{JobId, JobState, QueueName, Tenant};
 use redis::{Script, ScriptInvocation};
 
 use crate::{
-    Error, Inspector, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
+    Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     script::{self, CANCEL, DELETE, RETRY, SETTINGS},
 };
 
@@ -178,19 +178,5 @@ impl Control {
         cmd.arg(Keys::queues(self.redis.prefix()))
             .arg(queue.as_str());
         self.redis.query::<i64>(&cmd).await.map(drop)
-    }
-
-    /// Cancels a page of what waits in a queue, and then of what is delayed if that is wanted too. Says how many it
-    /// were; `None` when nothing is left.
-    pub async fn drain(&self, queue: &QueueName, delayed: bool) -> Result<Option<usize>, Error> {
-        let inspector = Inspector::new(self.redis.clone());
-        let mut ids = inspector.ids(queue, JobState::Waiting, STEP).await?;
-        if delayed && ids.is_empty() {
-            ids = inspector.ids(queue, JobState::Delayed, STEP).await?;
-        }
-        let done = self.withdraw(queue, &ids).await?;
-        // What a worker took meanwhile is not counted; what is damaged stays, and must not be met for ever.
-        let gone = done.iter().any(|done| *done != Done::NotFound);
-        Ok(gone.then(|| done.iter().filter(|done| **done == Done::Yes).count()))
     }
 }

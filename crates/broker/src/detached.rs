@@ -40,7 +40,8 @@ impl Detached {
             max_attempts: options.max_attempts,
             retry: options.retry.unwrap_or_default(),
             timeout: options.timeout_ms.map(Duration::from_millis),
-            renew_until: None,
+            renew_until: OnceLock::new(),
+            slack: Duration::ZERO,
             cancelled: CancellationToken::new(),
             why: OnceLock::new(),
         });

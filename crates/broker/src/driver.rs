@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use apalis_core::{
@@ -240,7 +240,6 @@ impl Driver {
             .and_then(|options| options.timeout_ms)
             .map(Duration::from_millis)
             .or(self.config.attempt_timeout);
-        let slack = self.config.cancel_grace + self.config.lease;
         let attempt = Arc::new(Attempt {
             id,
             number,
@@ -250,7 +249,8 @@ impl Driver {
                 .and_then(|options| options.retry)
                 .unwrap_or_default(),
             timeout,
-            renew_until: timeout.and_then(|timeout| Instant::now().checked_add(timeout + slack)),
+            renew_until: OnceLock::new(),
+            slack: self.config.cancel_grace + self.config.lease,
             cancelled: self.config.hard.child_token(),
             why: OnceLock::new(),
         });

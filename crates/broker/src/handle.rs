@@ -105,8 +105,11 @@ pub(crate) struct Attempt {
     pub(crate) max_attempts: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Option<Duration>,
-    /// Until when its lease is renewed: a handler that blocks its thread can't be ended, but it can be given up.
-    pub(crate) renew_until: Option<Instant>,
+    /// Until when its lease is renewed, from its start on: a handler that blocks its thread can't be ended, but it can
+    /// be given up. One that was taken ahead and waits is renewed without end.
+    pub(crate) renew_until: OnceLock<Instant>,
+    /// How long beyond its time its lease is renewed.
+    pub(crate) slack: Duration,
     pub(crate) cancelled: CancellationToken,
     pub(crate) why: OnceLock<StopReason>,
 }
@@ -117,6 +120,17 @@ impl Attempt {
         let news = !self.cancelled.is_cancelled() && self.why.set(why).is_ok();
         self.cancelled.cancel();
         news
+    }
+
+    /// Its time begins.
+    pub(crate) fn start(&self) {
+        let until = self
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout + self.slack));
+        if let Some(until) = until {
+            // An attempt is started once.
+            let _ = self.renew_until.set(until);
+        }
     }
 
     /// Why the attempt should end, if it should.
@@ -178,6 +192,11 @@ impl JobHandle {
     /// Why the attempt should end, if it should.
     pub fn stopped(&self) -> Option<StopReason> {
         self.attempt.stopped()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Attempt> {
+        Arc::clone(&self.attempt)
     }
 
     pub(crate) fn fixed(&self) -> &Attempt {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use protocol::{JobId, JobRecord, JobState, Priority, QueueName, Tenant};
-use redis::FromRedisValue;
 use serde::Serialize;
 
-use crate::{Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, record::record};
+use crate::{
+    Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, pairs::pairs, record::record,
+};
 
 /// How many jobs a queue has in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -285,15 +286,21 @@ impl Inspector {
                 }));
             }
         };
-        for (name, stored) in self.fields::<String>(keys.overrides(), limit).await? {
+        for (name, stored) in
+            pairs::<String>(&self.redis, "HSCAN", &keys.overrides(), limit).await?
+        {
             entry(&name, &|status| {
                 status.limits = Some(TenantLimits::read(&stored));
             });
         }
         // Two fields a tenant.
-        for (field, n) in self
-            .fields::<u64>(keys.tenants(), limit.saturating_mul(2))
-            .await?
+        for (field, n) in pairs::<u64>(
+            &self.redis,
+            "HSCAN",
+            &keys.tenants(),
+            limit.saturating_mul(2),
+        )
+        .await?
         {
             match field.split_once(':') {
                 Some(("w", name)) => entry(name, &|status| status.waiting = n),
@@ -302,26 +309,6 @@ impl Inspector {
             }
         }
         Ok(found.into_values().collect())
-    }
-
-    /// Up to about `limit` fields of a hash, without holding Redis up.
-    async fn fields<T: FromRedisValue>(
-        &self,
-        key: String,
-        limit: usize,
-    ) -> Result<Vec<(String, T)>, Error> {
-        let mut fields = Vec::new();
-        let mut cursor = 0_u64;
-        loop {
-            let mut cmd = redis::cmd("HSCAN");
-            cmd.arg(&key).arg(cursor).arg("COUNT").arg(500);
-            let (next, page): (u64, Vec<(String, T)>) = self.redis.query(&cmd).await?;
-            fields.extend(page);
-            cursor = next;
-            if cursor == 0 || fields.len() >= limit {
-                return Ok(fields);
-            }
-        }
     }
 
     /// The workers of a queue, those that are dead for less than an hour included, by name.

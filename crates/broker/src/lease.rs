@@ -51,8 +51,35 @@ impl Leases {
     pub(crate) fn to_renew(&self, now: Instant) -> Vec<(JobId, u32)> {
         self.lock()
             .values()
-            .filter(|attempt| attempt.renew_until.is_none_or(|until| now < until))
+            .filter(|attempt| attempt.renew_until.get().is_none_or(|until| now < *until))
             .map(|attempt| (attempt.id, attempt.number))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use protocol::{JobId, JobOptions};
+
+    use super::Leases;
+    use crate::Detached;
+
+    #[test]
+    fn a_lease_is_renewed_until_the_attempts_time_is_over_and_that_begins_with_its_start() {
+        let options = JobOptions {
+            timeout_ms: Some(1_000),
+            ..JobOptions::default()
+        };
+        let (handle, _events) = Detached::new(JobId::from_parts(1, 1), 1, &options);
+        let leases = Leases::default();
+        leases.insert(handle.shared());
+        let late = Instant::now() + Duration::from_secs(3600);
+        // Taken ahead, it may wait for longer than it may run.
+        assert_eq!(leases.to_renew(late).len(), 1);
+        handle.fixed().start();
+        assert_eq!(leases.to_renew(Instant::now()).len(), 1);
+        assert_eq!(leases.to_renew(late).len(), 0);
     }
 }

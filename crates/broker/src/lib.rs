@@ -29,6 +29,7 @@ mod keys;
 mod lease;
 mod maintenance;
 mod outcome;
+mod pairs;
 mod preflight;
 mod producer;
 mod pulse;

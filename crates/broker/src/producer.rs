@@ -288,16 +288,18 @@ type Row = (u8, String, String, u64, String, String, String);
 
 fn receipt(row: Row, durability: Durability) -> Result<Result<Receipt, SubmitError>, Error> {
     let (status, id, epoch, offset, state, result, error) = row;
+    // Only of one that was there already there is more to read; most are new.
+    let known = status == 1;
     Ok(match status {
         0 | 1 => Ok(Receipt {
             id: id
                 .parse()
                 .map_err(|error| Error::Stored(format!("a job's id: {error}")))?,
-            duplicate: status == 1,
+            duplicate: known,
             durability,
-            state: state.parse().ok(),
-            result: RawValue::from_string(result).ok(),
-            error: serde_json::from_str(&error).ok(),
+            state: known.then(|| state.parse().ok()).flatten(),
+            result: known.then(|| RawValue::from_string(result).ok()).flatten(),
+            error: known.then(|| serde_json::from_str(&error).ok()).flatten(),
             epoch,
             offset,
         }),

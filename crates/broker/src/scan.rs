@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use protocol::{Failure, FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
 
-use crate::{Error, Inspector, Keys, Redis, script::PAGE};
+use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE};
 
 /// How many jobs a page has at most.
 const PAGE_SIZE: usize = 500;
@@ -146,20 +146,10 @@ impl Scan {
         Ok(lines)
     }
 
-    /// All members of a sorted set, or fields of a hash, without holding Redis up.
-    async fn members(&self, scan: &str, key: &str) -> Result<Vec<String>, Error> {
-        let mut members = Vec::new();
-        let mut cursor = 0_u64;
-        loop {
-            let mut cmd = redis::cmd(scan);
-            cmd.arg(key).arg(cursor).arg("COUNT").arg(PAGE_SIZE);
-            let (next, page): (u64, Vec<(String, String)>) = self.redis.query(&cmd).await?;
-            members.extend(page.into_iter().map(|(member, _)| member));
-            cursor = next;
-            if cursor == 0 {
-                return Ok(members);
-            }
-        }
+    /// All members of a sorted set, or fields of a hash.
+    async fn members(&self, command: &str, key: &str) -> Result<Vec<String>, Error> {
+        let found = pairs::<String>(&self.redis, command, key, usize::MAX).await?;
+        Ok(found.into_iter().map(|(member, _)| member).collect())
     }
 
     async fn next_of(

@@ -21,6 +21,7 @@ mod workers;
 
 pub use cancel::CancelArgs;
 pub(crate) use cancel::cancel;
+pub use change::ChangeArgs;
 pub use completions::CompletionsArgs;
 pub(crate) use completions::completions;
 pub use delete::DeleteArgs;

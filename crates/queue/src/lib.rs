@@ -25,8 +25,9 @@ mod upkeep;
 pub use app::run;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
-    PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs, WorkersArgs,
+    CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,
+    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs,
+    WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};

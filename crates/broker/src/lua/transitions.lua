@@ -2,15 +2,16 @@
 local keep_completed_ms, keep_failed_ms, keep_jobs, keep_bytes = number(), number(), number(), number()
 local keep_ms = { completed = keep_completed_ms, failed = keep_failed_ms, cancelled = keep_completed_ms }
 
-local function read(id)
+-- Further fields are read with it, in one command.
+local function read(id, ...)
   local f = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempt', 'worker', 'kind', 'topic', 'events', 'back',
-    'max', 'priority', 'tenant', 'place', 'bytes', 'cancel', 'expires')
+    'max', 'priority', 'tenant', 'place', 'bytes', 'cancel', 'expires', ...)
   -- A field that is damaged is as one that is absent: one bad job must not stop the others.
   local function n(value, default) return tonumber(value) or default end
   return { state = f[1], attempt = n(f[2], 0), worker = f[3], kind = f[4] or 'unknown', topic = f[5] or id,
     events = f[6], back = n(f[7], 0), max = n(f[8], 1), priority = int(n(f[9], 1)), tenant = f[10] or 'public',
     place = int(n(f[11], 0)), bytes = n(f[12], 0), cancel = f[13], expires = n(f[14], false),
-    kind_found = f[4] or '', tenant_found = f[10] or '' }
+    kind_found = f[4] or '', tenant_found = f[10] or '', more = { f[15], f[16] } }
 end
 
 -- Finished jobs -------------------------------------------------------------------------------------------------
@@ -144,8 +145,12 @@ local function withdraw(id, job)
     leave_delayed(job.tenant, job.bytes)
   else
     local line = base .. 'wait:' .. job.priority .. ':' .. job.tenant
-    -- A tenant whose line is empty now leaves the ring at its turn.
-    if redis.call('ZREM', line, id) == 0 then redis.call('ZREM', base .. 'aside:' .. job.kind, id) end
+    if redis.call('ZREM', line, id) == 0 then
+      redis.call('ZREM', base .. 'aside:' .. job.kind, id)
+    elseif redis.call('ZCARD', line) == 0 then
+      redis.call('ZREM', base .. 'ring:' .. job.priority, job.tenant)
+      ringed[job.priority .. ':' .. job.tenant] = nil
+    end
     leave_line(job.tenant, job.bytes)
   end
   if job.expires then redis.call('ZREM', base .. 'expiring', id) end

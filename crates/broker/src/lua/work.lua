@@ -5,9 +5,8 @@ local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(),
 local memory = base .. 'round:' .. worker
 
 local function claim_fields(id)
-  local job = read(id)
-  local f = redis.call('HMGET', base .. 'job:' .. id, 'payload', 'extra')
-  job.payload, job.extra = f[1] or '', f[2] or ''
+  local job = read(id, 'payload', 'extra')
+  job.payload, job.extra = job.more[1] or '', job.more[2] or ''
   return job
 end
 local function claimed(id, job)

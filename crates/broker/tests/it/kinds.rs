@@ -80,13 +80,8 @@ async fn a_kind_that_no_live_worker_knows_fails_with_the_reason() {
     worker.stop().await;
 }
 
-#[tokio::test]
-async fn what_was_set_aside_for_a_worker_that_went_away_fails() {
-    let rig = Rig::new().await;
-    let ran = Ran::default();
-    let old = worker(&rig, "old", &["a"], &ran);
-    known(&rig, "a").await;
-    // A worker that knows `b` gave a sign of life, and never takes anything.
+/// A job of kind `b`, which a worker that gave a sign of life knows and never takes.
+async fn set_aside(rig: &Rig) -> protocol::JobId {
     let _: i64 = rig
         .server
         .command(&["ZADD", "test{chat}:kind:b", "99999999999999", "mute"])
@@ -98,6 +93,16 @@ async fn what_was_set_aside_for_a_worker_that_went_away_fails() {
         (aside == 1).then_some(())
     })
     .await;
+    id
+}
+
+#[tokio::test]
+async fn what_was_set_aside_for_a_worker_that_went_away_fails() {
+    let rig = Rig::new().await;
+    let ran = Ran::default();
+    let old = worker(&rig, "old", &["a"], &ran);
+    known(&rig, "a").await;
+    let id = set_aside(&rig).await;
     assert_eq!(rig.get(id).await.state, JobState::Waiting);
     let (counts, _) = rig.inspector.counts(&rig.queue).await.unwrap();
     assert_eq!(counts.waiting, 1);
@@ -121,17 +126,7 @@ async fn what_is_set_aside_can_be_cancelled() {
     let rig = Rig::new().await;
     let ran = Ran::default();
     let old = worker(&rig, "old", &["a"], &ran);
-    let _: i64 = rig
-        .server
-        .command(&["ZADD", "test{chat}:kind:b", "99999999999999", "mute"])
-        .await;
-    let id = broker::Producer::new_id();
-    rig.producer.submit(id, of("b")).await.unwrap();
-    until("it is set aside", async || {
-        let aside: i64 = rig.server.command(&["ZCARD", "test{chat}:aside:b"]).await;
-        (aside == 1).then_some(())
-    })
-    .await;
+    let id = set_aside(&rig).await;
     let control = broker::Control::new(rig.redis.clone(), rig.args.clone());
     let done = control.cancel(&rig.queue, &[id], None).await.unwrap();
     assert_eq!(done, [broker::Done::Yes]);

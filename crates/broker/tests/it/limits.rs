@@ -365,15 +365,18 @@ async fn a_drained_queue_has_nothing_that_waits() {
         };
         rig.submit("1", options).await;
     }
-    let drain = async |delayed| {
+    let drain = async |state| {
+        let mut scan = rig.inspector.scan(&rig.queue, state);
         let mut sum = 0;
-        while let Some(n) = control.drain(&rig.queue, delayed).await.unwrap() {
-            sum += n;
+        while let Some(page) = scan.page().await.unwrap() {
+            let ids: Vec<_> = page.iter().map(|job| job.id).collect();
+            let done = control.withdraw(&rig.queue, &ids).await.unwrap();
+            sum += done.iter().filter(|done| **done == Done::Yes).count();
         }
         sum
     };
-    assert_eq!(drain(false).await, 420);
-    assert_eq!(drain(true).await, 30);
+    assert_eq!(drain(JobState::Waiting).await, 420);
+    assert_eq!(drain(JobState::Delayed).await, 30);
     let (counts, _) = rig.inspector.counts(&rig.queue).await.unwrap();
     assert_eq!(
         (counts.waiting, counts.delayed, counts.cancelled),

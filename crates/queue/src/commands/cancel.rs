@@ -1,9 +1,11 @@
 //! `queue cancel`: stops jobs before or while they run.
 
-use broker::QueueArgs;
 use clap::Args;
 
-use super::{change::change, selection::Selection, verb::Verb};
+use super::{
+    change::{ChangeArgs, change},
+    verb::Verb,
+};
 use crate::{console::Console, fault::Fault};
 
 /// Options of `queue cancel`.
@@ -18,17 +20,11 @@ Examples:
   queue cancel --queue chat --state active --older-than 1h --dry-run
   queue cancel --queue chat --state waiting --all")]
 pub struct CancelArgs {
-    /// Which jobs.
+    /// Which jobs, and what is kept of them.
     #[command(flatten)]
-    pub select: Selection,
-    /// What is kept of jobs that end, and of their logs.
-    #[command(
-        flatten,
-        next_help_heading = "What is kept: as it is set for all processes"
-    )]
-    pub keep: QueueArgs,
+    pub change: ChangeArgs,
 }
 
 pub(crate) async fn cancel(console: &Console, args: CancelArgs) -> Result<(), Fault> {
-    change(console, Verb::Cancel, args.select, args.keep).await
+    change(console, Verb::Cancel, args.change).await
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use broker::{Control, Done, QueueArgs};
+use clap::Args;
 use protocol::{JobId, JobState, QueueName};
 use serde::Serialize;
 use serde_json::json;
@@ -46,12 +47,25 @@ impl fmt::Display for Changed {
     }
 }
 
-pub(super) async fn change(
-    console: &Console,
-    verb: Verb,
-    selection: Selection,
-    keep: QueueArgs,
-) -> Result<(), Fault> {
+/// Options of every command that changes jobs.
+#[derive(Args, Clone, Debug)]
+pub struct ChangeArgs {
+    /// Which jobs.
+    #[command(flatten)]
+    pub select: Selection,
+    /// What is kept of jobs that end, and of their logs.
+    #[command(
+        flatten,
+        next_help_heading = "What is kept: as it is set for all processes"
+    )]
+    pub keep: QueueArgs,
+}
+
+pub(super) async fn change(console: &Console, verb: Verb, args: ChangeArgs) -> Result<(), Fault> {
+    let ChangeArgs {
+        select: selection,
+        keep,
+    } = args;
     let control = console.control(keep);
     if selection.ids.is_empty() {
         let filter = selection.filter(verb)?;

@@ -1,9 +1,11 @@
 //! `queue delete`: forgets jobs, with their results and logs.
 
-use broker::QueueArgs;
 use clap::Args;
 
-use super::{change::change, selection::Selection, verb::Verb};
+use super::{
+    change::{ChangeArgs, change},
+    verb::Verb,
+};
 use crate::{console::Console, fault::Fault};
 
 /// Options of `queue delete`.
@@ -17,17 +19,11 @@ Examples:
   queue delete --queue chat --state failed --error undecodable
   queue delete --queue chat --state cancelled --all")]
 pub struct DeleteArgs {
-    /// Which jobs.
+    /// Which jobs, and what is kept of them.
     #[command(flatten)]
-    pub select: Selection,
-    /// What is kept of jobs that end, and of their logs.
-    #[command(
-        flatten,
-        next_help_heading = "What is kept: as it is set for all processes"
-    )]
-    pub keep: QueueArgs,
+    pub change: ChangeArgs,
 }
 
 pub(crate) async fn delete(console: &Console, args: DeleteArgs) -> Result<(), Fault> {
-    change(console, Verb::Delete, args.select, args.keep).await
+    change(console, Verb::Delete, args.change).await
 }

@@ -1,9 +1,11 @@
 //! `queue retry`: runs failed or cancelled jobs again.
 
-use broker::QueueArgs;
 use clap::Args;
 
-use super::{change::change, selection::Selection, verb::Verb};
+use super::{
+    change::{ChangeArgs, change},
+    verb::Verb,
+};
 use crate::{console::Console, fault::Fault};
 
 /// Options of `queue retry`.
@@ -17,17 +19,11 @@ Examples:
   queue retry --queue chat --kind report --limit 100
   queue retry --queue chat --all --json | jq .done")]
 pub struct RetryArgs {
-    /// Which jobs.
+    /// Which jobs, and what is kept of them.
     #[command(flatten)]
-    pub select: Selection,
-    /// What is kept of jobs that end, and of their logs.
-    #[command(
-        flatten,
-        next_help_heading = "What is kept: as it is set for all processes"
-    )]
-    pub keep: QueueArgs,
+    pub change: ChangeArgs,
 }
 
 pub(crate) async fn retry(console: &Console, args: RetryArgs) -> Result<(), Fault> {
-    change(console, Verb::Retry, args.select, args.keep).await
+    change(console, Verb::Retry, args.change).await
 }

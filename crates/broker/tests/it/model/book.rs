@@ -295,11 +295,16 @@ impl Book {
     ) {
         self.say(state.as_str(), id, result, error);
         let job = self.job(id);
+        let left_line = job.state == JobState::Waiting && !job.aside;
+        let (priority, tenant) = (job.job.priority, job.job.tenant);
         (job.state, job.aside, job.expiring, job.finished) = (state, false, false, NOW);
         if let Some(result) = result {
             (job.result, job.error, job.cancel) = (Some(result.to_owned()), None, false);
         }
         job.error = error.or(job.error);
+        if left_line && self.line(priority, tenant).is_empty() {
+            self.rings[priority].retain(|other| *other != tenant);
+        }
         *self.ended.entry(state.as_str()).or_default() += 1;
         self.count(state.as_str());
     }

@@ -1,6 +1,6 @@
 //! What the clock, operators and a crash do, to both the queue and its model.
 
-use broker::{Maintenance, QueueSettings, testing::until};
+use broker::{Done, Inspector, Maintenance, QueueSettings, testing::until};
 use protocol::{JobId, JobState};
 
 use super::{
@@ -116,7 +116,15 @@ impl World<'_> {
                 Ok(())
             }
             Op::Drain(delayed) => {
-                let gone = control.drain(&queue, *delayed).await.unwrap();
+                let inspector = Inspector::new(self.redis.clone());
+                let page = async |state| inspector.ids(&queue, state, 200).await.unwrap();
+                let mut ids = page(JobState::Waiting).await;
+                if *delayed && ids.is_empty() {
+                    ids = page(JobState::Delayed).await;
+                }
+                let done = control.withdraw(&queue, &ids).await.unwrap();
+                let gone = done.iter().any(|done| *done != Done::NotFound);
+                let gone = gone.then(|| done.iter().filter(|done| **done == Done::Yes).count());
                 self.wakes = gone.is_some();
                 same("drained", &gone, &self.book.drain(*delayed, &self.asides))
             }
