@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 /// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Question {
-    /// A quiet tenant beside one with 100,000 waiting jobs: its p99 wait is at most twice that alone
+    /// A quiet tenant beside one with 100,000 waiting jobs and all places but one: its p99 wait is at most twice that
+    /// alone
     Fairness,
     /// 100,000 delayed jobs due in one instant: no second passes in which none ends
     Due,

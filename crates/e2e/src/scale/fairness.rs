@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use broker::{Delivery, FollowState, QueueArgs, follow};
+use broker::{Delivery, FollowState, QueueArgs, QueueSettings, follow};
 use protocol::{Channel, EventType, JobOptions, JobState, Tenant, Topic};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Spread, load::Load};
+
+/// How many jobs the worker runs at a time.
+const PLACES: u64 = 8;
 
 /// How long a quiet tenant waits from handing in a job to hearing that it began.
 #[derive(Clone, Debug, Serialize)]
@@ -20,15 +23,20 @@ pub struct Fairness {
     pub left: u64,
     /// With the queue to itself.
     pub alone: Spread,
-    /// Beside the other tenant.
+    /// Beside the other tenant, which may be active in all places but one: `queue limits --tenant-max-active 7`.
     pub beside: Spread,
     /// How many times longer its p99 is beside it.
     pub ratio_p99: f64,
+    /// Beside the other tenant without any limit. No order of claims can help then: a job of 5 ms is in every place, and
+    /// the quiet tenant waits until one of them ends.
+    pub unlimited: Spread,
+    /// How many times longer its p99 is without a limit.
+    pub unlimited_ratio_p99: f64,
 }
 
 /// Measures with a worker that runs eight jobs at a time, of about 5 ms each.
 pub async fn fairness(backlog: usize, samples: usize) -> Fairness {
-    let arguments = ["--concurrency", "8", "--chat-work-ms", "5"];
+    let arguments = ["--concurrency", &PLACES.to_string(), "--chat-work-ms", "5"];
     let load = Load::start(1, &arguments, QueueArgs::default()).await;
     let topic = Topic::new("quiet").expect("a name");
     let channel = Channel {
@@ -82,6 +90,13 @@ pub async fn fairness(backlog: usize, samples: usize) -> Fairness {
     load.pause(true).await;
     load.fill(backlog, &busy).await;
     load.pause(false).await;
+    let unlimited = measure().await;
+    let mut settings = QueueSettings::default();
+    settings.tenants.max_active = Some(PLACES - 1);
+    load.control
+        .set(&Load::queue(), &settings)
+        .await
+        .expect("Redis answers");
     let beside = measure().await;
     let left = load.count(JobState::Waiting).await;
     stop.cancel();
@@ -89,7 +104,9 @@ pub async fn fairness(backlog: usize, samples: usize) -> Fairness {
         backlog,
         left,
         ratio_p99: beside.p99 / alone.p99,
+        unlimited_ratio_p99: unlimited.p99 / alone.p99,
         alone,
         beside,
+        unlimited,
     }
 }
