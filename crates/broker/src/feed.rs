@@ -1,0 +1,69 @@
+//! What can be followed: a topic of a queue, or a room. Both have a log and a pub/sub channel, of one shape.
+//!
+//! Only names: a room's name may hold what a topic's may not, and a room's hash tag begins with `@`, which no queue's
+//! name does, so that the two never meet.
+
+use std::sync::Arc;
+
+use protocol::Channel;
+
+/// What can be followed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Feed {
+    base: Arc<str>,
+    topic: Arc<str>,
+}
+
+impl Feed {
+    /// A topic of a queue, under a prefix.
+    pub fn topic(prefix: &str, channel: &Channel) -> Self {
+        Self {
+            base: format!("{prefix}{{{}}}:", channel.queue).into(),
+            topic: channel.topic.as_str().into(),
+        }
+    }
+
+    /// A room of a namespace; that without a name is the default one.
+    pub fn room(prefix: &str, namespace: &str, name: &str) -> Self {
+        Self {
+            base: format!("{prefix}{{@{namespace}}}:").into(),
+            topic: name.into(),
+        }
+    }
+
+    /// What all its keys begin with; what scripts get as `KEYS[1]`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What its keys end with.
+    pub(crate) fn name(&self) -> &str {
+        &self.topic
+    }
+
+    /// Its pub/sub channel.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}ch:{}", self.base, self.topic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Channel, QueueName, Topic};
+
+    use super::Feed;
+
+    #[test]
+    fn a_room_is_never_a_topic() {
+        let channel = Channel {
+            queue: QueueName::new("chat").unwrap(),
+            topic: Topic::new("lobby").unwrap(),
+        };
+        assert_eq!(Feed::topic("p", &channel).channel(), "p{chat}:ch:lobby");
+        assert_eq!(
+            Feed::room("p", "chat", "lobby").channel(),
+            "p{@chat}:ch:lobby"
+        );
+        assert_eq!(Feed::room("p", "", "#7").channel(), "p{@}:ch:#7");
+    }
+}
