@@ -54,7 +54,7 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
 
 fn tests(args: &TestArgs, server: &Path) -> Command {
     let mut command = if has_nextest() {
-        let mut command = workspace::cargo(&["nextest", "run", "--workspace"]);
+        let mut command = workspace::cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
         if std::env::var_os("CI").is_some() {
             command.args(["--profile", "ci"]);
         }
