@@ -121,14 +121,10 @@ impl Redis {
         self.connect(self.shared.timeout + wait).await
     }
 
-    /// A connection of one's own that is subscribed to a channel.
-    pub(crate) async fn subscribe(&self, channel: &str) -> Result<PubSub, Error> {
-        let subscribing = async {
-            let mut pubsub = self.shared.client.get_async_pubsub().await?;
-            pubsub.subscribe(channel).await?;
-            Ok(pubsub)
-        };
-        match tokio::time::timeout(CONNECT_TIMEOUT + self.shared.timeout, subscribing).await {
+    /// A connection of one's own, for subscriptions.
+    pub(crate) async fn pubsub(&self) -> Result<PubSub, Error> {
+        let connecting = self.shared.client.get_async_pubsub();
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(result) => result.map_err(Error::Connect),
             Err(_) => Err(Error::Connect(timed_out())),
         }
@@ -187,6 +183,7 @@ impl Redis {
     }
 }
 
-fn timed_out() -> RedisError {
+/// The error of an answer that did not come.
+pub(crate) fn timed_out() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

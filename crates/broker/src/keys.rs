@@ -1,7 +1,7 @@
 //! The names of keys. Every key of a queue carries the hash tag `{<queue>}`, so that all of them lie in one Cluster
 //! slot and one script can change a job and publish its event together.
 
-use protocol::{JobId, JobState, QueueName, Topic};
+use protocol::{JobId, JobState, QueueName};
 
 /// The keys of one queue.
 #[derive(Clone, Debug)]
@@ -105,11 +105,6 @@ impl Keys {
     /// The list on which idle workers block.
     pub(crate) fn wake(&self) -> String {
         format!("{}wake", self.base)
-    }
-
-    /// The pub/sub channel of a topic.
-    pub(crate) fn channel(&self, topic: &Topic) -> String {
-        format!("{}ch:{topic}", self.base)
     }
 
     /// The set of all queues under a prefix.

@@ -2,7 +2,8 @@
 //!
 //! - [`Redis`] is a connection that comes back by itself.
 //! - [`RedisBackend`] is the apalis backend: a sink for those who submit, a source for those who work.
-//! - [`follow`] delivers a channel's events, in order and without gaps, across reconnects.
+//! - [`Feeds`] delivers the events of any number of channels, in order and without gaps, across reconnects; [`follow`]
+//!   those of one.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -19,15 +20,18 @@ mod control;
 mod detached;
 mod driver;
 mod durable;
+mod envelope;
 mod error;
 mod extra;
 mod feed;
+mod feeds;
 mod follow;
 mod handle;
 mod inspect;
 mod keeper;
 mod keys;
 mod lease;
+mod log;
 mod maintenance;
 mod outcome;
 mod pairs;
@@ -54,12 +58,15 @@ pub use backoff::Backoff;
 pub use connection::Redis;
 pub use control::{Control, Done};
 pub use detached::{Detached, Settled};
+pub use envelope::Envelope;
 pub use error::Error;
 pub use feed::Feed;
-pub use follow::{Delivery, FollowState, follow};
+pub use feeds::{Feeds, FollowState, Listener};
+pub use follow::{Delivery, follow};
 pub use handle::{EmitError, JobHandle, StopReason};
 pub use inspect::{Counts, Inspector, TenantStatus, Totals};
 pub use keys::Keys;
+pub use log::{LogPage, LogTop, Part, Position};
 pub use maintenance::{Maintenance, Swept};
 pub use outcome::{JobError, Output};
 pub use preflight::{Preflight, Warning};

@@ -49,6 +49,12 @@ pub(crate) static PAGE: LazyLock<Script> = LazyLock::new(|| {
         include_str!("lua/page.lua")
     ))
 });
+pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=no-writes\n{}",
+        include_str!("lua/tops.lua")
+    ))
+});
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "#!lua flags=no-writes\n{}",

@@ -1,13 +1,27 @@
--- Reads a log after an offset, together with its position and the entry at that offset, in one step.
-local base, topic, after, most = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local top = redis.call('HMGET', base .. 'top:' .. topic, 'e', 'o')
+-- Reads part of a log together with its position, in one step: forward after an offset, or backward before one.
+local base, topic, back, offset = KEYS[1], ARGV[1], ARGV[2] == '1', tonumber(ARGV[3])
+local most, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local top = redis.call('HMGET', base .. 'top:' .. topic, 'e', 'o', 'p')
 if not top[1] then return { '', 0, '', {} } end
 local log = base .. 'log:' .. topic
-local at = string.format('%d-0', after)
-local entry = after > 0 and redis.call('XRANGE', log, at, at)[1]
-local reply = {}
-if most > 0 then
-  local entries = redis.call('XRANGE', log, string.format('%d-0', after + 1), '+', 'COUNT', most)
-  for i, found in ipairs(entries) do reply[i] = { tonumber(string.match(found[1], '^%d+')), found[2][2] } end
+local reply, bytes = {}, 0
+local place = string.format('%d-0', back and offset - 1 or offset + 1)
+while #reply < most and bytes < most_bytes do
+  local count = math.min(most - #reply, 128)
+  local entries
+  if back then
+    entries = redis.call('XREVRANGE', log, offset == 0 and #reply == 0 and '+' or place, '-', 'COUNT', count)
+  else
+    entries = redis.call('XRANGE', log, place, '+', 'COUNT', count)
+  end
+  for _, found in ipairs(entries) do
+    if bytes >= most_bytes then break end
+    local n = tonumber(string.match(found[1], '^%d+'))
+    reply[#reply + 1] = { n, found[2][2] }
+    bytes = bytes + #found[2][2]
+    place = string.format('%d-0', back and n - 1 or n + 1)
+    if back and n <= 1 then most = 0 end
+  end
+  if #entries < count then break end
 end
-return { top[1], tonumber(top[2]), entry and entry[2][2] or '', reply }
+return { top[1], tonumber(top[2]), top[3] or '', reply }

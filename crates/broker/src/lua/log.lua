@@ -1,18 +1,42 @@
 -- Event logs. A log is a stream whose entry ids are `<offset>-0`, and a hash beside it: e(poch), o(ffset of the
--- newest), f(irst offset kept), b(ytes kept). A log is opened once a script and written back once.
+-- newest), f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset).
+-- A log is opened once a script and written back once.
 local logs, opened = {}, {}
+
+-- Which run of Redis this is. It may have lost writes of the run before, whose offsets are given out again: so an old log
+-- goes on under another epoch, and keeps how far the old one can be trusted.
+local run
+local function this_run()
+  if not run then
+    local info = redis.pcall('INFO', 'server')
+    run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+    run = string.sub(run, 1, 12)
+  end
+  return run
+end
+
+local function continue(log)
+  local former = (log.former ~= '' and log.former .. ' ' or '') .. log.epoch .. ' ' .. int(log.offset)
+  -- The latest eight are enough for who was away a while.
+  local _, words = string.gsub(former, ' ', '')
+  while words > 15 do former, words = string.gsub(former, '^%S+ %S+ ', '', 1), words - 2 end
+  log.former, log.epoch = former, fresh_epoch
+end
 local function open(topic)
   local log = logs[topic]
   if log then return log end
   log = { key = base .. 'log:' .. topic, top = base .. 'top:' .. topic, channel = base .. 'ch:' .. topic,
           out = {}, size = 0 }
-  local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b')
+  local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p')
   if top[1] then
     log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
+    log.former = top[6] or ''
+    if top[5] ~= this_run() then continue(log) end
   else
     -- Without its position a leftover stream can't be continued: a new incarnation begins.
     redis.call('UNLINK', log.key)
     log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
+    log.former = ''
   end
   logs[topic] = log
   opened[#opened + 1] = log
@@ -64,7 +88,9 @@ local function close_logs()
   for _, log in ipairs(opened) do
     if not log.gone then
       trim(log)
-      redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes))
+      redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
+        'r', this_run())
+      if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
       redis.call('PEXPIRE', log.top, log_ttl)
       redis.call('PEXPIRE', log.key, log_ttl)
     end

@@ -155,15 +155,38 @@ async fn a_restarted_redis_is_caught_up_with() {
     let mut rig = Rig::on(TestRedis::durable().await, QueueArgs::default());
     let seen = Seen::live(&rig, &"room").await;
     rig.submit("1", say("1")).await;
+    let submit = async |rig: &Rig, n: u32| {
+        let job = crate::rig::job("1", say(&n.to_string()));
+        let receipt = rig.producer.submit(broker::Producer::new_id(), job).await;
+        receipt.unwrap()
+    };
+    let first = submit(&rig, 1).await;
     rig.server.kill();
     rig.server.run().await;
+    let mut last = None;
     for n in 2..=5 {
-        rig.submit("1", say(&n.to_string())).await;
+        last = Some(submit(&rig, n).await);
     }
     assert_eq!(
-        seen.until(5).await,
+        seen.until(6).await[1..],
         (1..=5).map(|n| format!("queued {n}")).collect::<Vec<_>>()
     );
+    // The log goes on under another name: offsets that a crash may have lost are given out again.
+    let last = last.unwrap();
+    assert_ne!(first.epoch, last.epoch);
+    let feed = broker::Feed::topic(rig.redis.prefix(), &rig.channel(&"room"));
+    let page = rig
+        .redis
+        .log(&feed, broker::Part::After(first.offset), 100, 1000);
+    let page = page.await.unwrap();
+    assert_eq!(page.entries.len(), 4);
+    assert_eq!(page.top.position.offset, last.offset);
+    let at = |epoch: &str, offset| broker::Position {
+        epoch: epoch.to_owned(),
+        offset,
+    };
+    assert!(page.top.goes_on_from(&at(&first.epoch, first.offset)));
+    assert!(!page.top.goes_on_from(&at(&first.epoch, first.offset + 1)));
 }
 
 #[tokio::test]
@@ -225,6 +248,12 @@ async fn a_follower_that_was_away_too_long_is_told_of_the_gap() {
     }
 }
 
+/// Makes the room's log one that another run of Redis wrote.
+async fn another_run(rig: &Rig) {
+    let words = ["HSET", "test{chat}:top:room", "r", "another"];
+    let _: i64 = rig.server.command(&words).await;
+}
+
 #[tokio::test]
 async fn a_redis_that_lost_its_last_writes_is_a_gap() {
     let rig = Rig::new().await;
@@ -247,6 +276,7 @@ async fn a_redis_that_lost_its_last_writes_is_a_gap() {
     for (key, kept) in keys {
         let _: i64 = rig.server.command(&["COPY", kept, key, "REPLACE"]).await;
     }
+    another_run(&rig).await;
     rig.submit("1", say("4")).await;
     rig.submit("1", say("5")).await;
     let lines = seen.until(6).await;
@@ -279,10 +309,11 @@ async fn a_log_that_was_written_again_while_nobody_looked_is_a_gap() {
             .command(&["XADD", log, &place, "e", &event])
             .await;
     }
-    let _: i64 = rig
-        .server
-        .command(&["HSET", "test{chat}:top:room", "o", "5"])
-        .await;
+    let top = "test{chat}:top:room";
+    let epoch: String = rig.server.command(&["HGET", top, "e"]).await;
+    let former = format!("{epoch} 1");
+    let words = ["HSET", top, "o", "5", "e", "another", "p", &former];
+    let _: i64 = rig.server.command(&words).await;
     let _: i64 = rig
         .server
         .command(&["CLIENT", "KILL", "TYPE", "pubsub"])

@@ -61,6 +61,8 @@ impl World<'_> {
     fn check_logs(&mut self, rest: &mut Rest<'_>) -> Fits {
         self.epochs
             .retain(|topic, _| self.book.logs.contains_key(topic));
+        self.runs
+            .retain(|topic, _| self.book.logs.contains_key(topic));
         for (topic, should) in &self.book.logs {
             let top = rest
                 .take(&format!("top:{topic}"))
@@ -70,6 +72,14 @@ impl World<'_> {
                 .epochs
                 .entry(topic.clone())
                 .or_insert_with(|| field("e"));
+            // Only another run of Redis gives a log another epoch, and says where the old one ended.
+            let former = field("p");
+            let mut former = former.rsplit(' ').skip(1).step_by(2);
+            let run = self.runs.insert(topic.clone(), field("r"));
+            if run.is_some_and(|run| run != field("r")) {
+                same("the former epoch", &former.next(), &Some(&**epoch))?;
+                *epoch = field("e");
+            }
             same("the epoch of a log", &field("e"), epoch)?;
             let log = rest.take(&format!("log:{topic}"));
             let entries: Vec<_> = log.iter().flat_map(|log| log.pairs()).collect();

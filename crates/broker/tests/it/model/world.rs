@@ -53,6 +53,8 @@ pub struct World<'a> {
     pub book: Book,
     /// The epoch of each log.
     pub epochs: BTreeMap<String, String>,
+    /// Which run of Redis wrote each log last.
+    pub runs: BTreeMap<String, String>,
     /// Entries of logs as they were read, for not doing it at each step.
     pub events: BTreeMap<String, Event>,
     /// Whether the step ran a script that wakes workers.
@@ -91,6 +93,7 @@ impl<'a> World<'a> {
                 ..Book::default()
             },
             epochs: BTreeMap::new(),
+            runs: BTreeMap::new(),
             events: BTreeMap::new(),
             wakes: false,
             asides: Vec::new(),

@@ -160,7 +160,7 @@ fn an_event_after_the_end() {
 }
 
 #[test]
-fn offsets_that_are_not_dense_and_another_epoch() {
+fn offsets_that_are_not_dense() {
     let mut story = Story::default()
         .event(1, EventType::Completed, 1)
         .event(2, EventType::Completed, 1)
@@ -168,10 +168,11 @@ fn offsets_that_are_not_dense_and_another_epoch() {
     story.0.events[1].offset = 3;
     story.0.events[2].offset = 4;
     story.0.events[2].epoch = "b".to_owned();
-    assert_eq!(wrong(&story.judged()), [0, 0, 0, 0, 2]);
+    // Another epoch whose offsets go on is a log that outlived its Redis.
+    assert_eq!(wrong(&story.judged()), [0, 0, 0, 0, 1]);
     story.0.gaps.push(("lobby", 7));
     let verdict = story.judged();
-    assert_eq!((wrong(&verdict), verdict.gaps.len()), ([0, 0, 0, 0, 2], 1));
+    assert_eq!((wrong(&verdict), verdict.gaps.len()), ([0, 0, 0, 0, 1], 1));
 }
 
 #[test]

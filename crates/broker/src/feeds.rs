@@ -1,0 +1,416 @@
+//! Follows any number of feeds over one connection: delivers their events in order and without gaps, across lost
+//! messages and reconnects.
+//!
+//! Subscribe first, then read the logs, then go on live; what was seen is dropped by its offset. Positions are also
+//! compared with the logs every few seconds, because pub/sub forgets silently. What a feed's events mean is its
+//! [`Listener`]'s business.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use redis::Msg;
+use redis::aio::PubSubSink;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis};
+
+/// How often positions are compared with the logs.
+const CHECK: Duration = Duration::from_secs(10);
+/// How many events one read of a log returns, and how many bytes end one.
+const PAGE: usize = 500;
+const PAGE_BYTES: usize = 1024 * 1024;
+/// How many messages are taken together, where that many have come.
+const MESSAGES: usize = 256;
+/// How many channels one command subscribes to.
+const CHANNELS: usize = 500;
+/// How long Redis may take to confirm that.
+const CONFIRM: Duration = Duration::from_secs(5);
+
+/// Whether feeds are followed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowState {
+    /// Not connected; events are caught up with later.
+    Away,
+    /// Connected and caught up.
+    Live,
+}
+
+/// What is told of feeds. No call may block: all feeds wait for it.
+pub trait Listener: Send {
+    /// A feed is followed from here: all events after this place will come.
+    fn begins(&mut self, feed: &Feed, at: &Position);
+
+    /// The next events, without a gap; or such that are in no log.
+    fn events(&mut self, feed: &Feed, events: &[Envelope<'_>]);
+
+    /// The log goes on under another epoch or from another offset. If `lost`, events are missing or were void.
+    fn moved(&mut self, feed: &Feed, to: &Position, lost: bool);
+
+    /// The connection's state, which is that of all feeds.
+    fn state(&mut self, state: FollowState);
+}
+
+/// What is to be followed. Clones share it.
+#[derive(Clone, Default)]
+pub struct Feeds(Arc<Wanted>);
+
+#[derive(Default)]
+struct Wanted {
+    /// What changed and was not dealt with: at most one entry a feed.
+    changes: Mutex<HashMap<Feed, bool>>,
+    changed: Notify,
+}
+
+impl Feeds {
+    /// Begins to follow a feed. One that is followed already is told to begin once more.
+    pub fn follow(&self, feed: &Feed) {
+        self.want(feed, true);
+    }
+
+    /// Follows a feed no more.
+    pub fn leave(&self, feed: &Feed) {
+        self.want(feed, false);
+    }
+
+    /// Follows what is wanted until `stop`.
+    pub async fn run(self, redis: Redis, listener: impl Listener, stop: CancellationToken) {
+        let mut follower = Follower {
+            redis,
+            wanted: self.0,
+            listener,
+            followed: HashMap::new(),
+        };
+        let mut backoff = Backoff::default();
+        loop {
+            let ended = tokio::select! {
+                ended = follower.session(&mut backoff) => ended,
+                () = stop.cancelled() => return,
+            };
+            follower.listener.state(FollowState::Away);
+            match ended {
+                Ok(()) => warn!("subscriptions lost, subscribing again"),
+                Err(error) if backoff.tries() == 0 => {
+                    warn!(%error, "can't subscribe, trying again");
+                }
+                Err(error) => debug!(%error, "can't subscribe"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff.pause()) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    fn want(&self, feed: &Feed, wanted: bool) {
+        let mut changes = self
+            .0
+            .changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        changes.insert(feed.clone(), wanted);
+        drop(changes);
+        self.0.changed.notify_one();
+    }
+}
+
+struct Follower<L> {
+    redis: Redis,
+    wanted: Arc<Wanted>,
+    listener: L,
+    /// By pub/sub channel.
+    followed: HashMap<String, Followed>,
+}
+
+struct Followed {
+    feed: Feed,
+    /// Up to where everything was delivered; absent until the log was read.
+    position: Option<Position>,
+}
+
+/// What a live event means to who stands at a position.
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    Next,
+    Seen,
+    Gap,
+}
+
+impl Followed {
+    fn judge(&self, event: &Envelope<'_>) -> Verdict {
+        if event.offset == 0 {
+            return Verdict::Next;
+        }
+        match &self.position {
+            // The log is read after this.
+            None => Verdict::Seen,
+            Some(at) if at.epoch != event.epoch => Verdict::Gap,
+            Some(at) if event.offset <= at.offset => Verdict::Seen,
+            Some(at) if event.offset == at.offset + 1 => Verdict::Next,
+            Some(_) => Verdict::Gap,
+        }
+    }
+}
+
+impl<L: Listener> Follower<L> {
+    /// One connection, from subscribing to its end.
+    async fn session(&mut self, backoff: &mut Backoff) -> Result<(), Error> {
+        let (mut sink, mut stream) = self.redis.pubsub().await?.split();
+        self.take_changes();
+        let names: Vec<_> = self.followed.keys().cloned().collect();
+        subscribe(&mut sink, &names, true).await?;
+        self.compare().await?;
+        if backoff.tries() > 0 {
+            info!(feeds = self.followed.len(), "subscribed again");
+        }
+        backoff.reset();
+        self.listener.state(FollowState::Live);
+        let wanted = Arc::clone(&self.wanted);
+        let mut check = tokio::time::interval(CHECK);
+        check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        check.reset();
+        let mut silent_losses = 0;
+        loop {
+            tokio::select! {
+                message = stream.next() => {
+                    let Some(message) = message else { return Ok(()) };
+                    silent_losses = 0;
+                    let mut messages = vec![message];
+                    while messages.len() < MESSAGES
+                        && let Some(Some(next)) = stream.next().now_or_never()
+                    {
+                        messages.push(next);
+                    }
+                    self.receive(&messages).await?;
+                    // Who writes to clients gets its turn.
+                    tokio::task::yield_now().await;
+                }
+                () = wanted.changed.notified() => self.change(&mut sink).await?,
+                _ = check.tick() => {
+                    // Once may be a message still on its way; twice without any is a dead subscription.
+                    if self.compare().await? {
+                        silent_losses += 1;
+                        if silent_losses > 1 {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes over what is wanted by now. Returns the channels that are new, and those that are not wanted any more.
+    fn take_changes(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut changes = self
+            .wanted
+            .changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let changes = std::mem::take(&mut *changes);
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for (feed, wanted) in changes {
+            let channel = feed.channel();
+            match (wanted, self.followed.get(&channel)) {
+                (true, None) => {
+                    let position = None;
+                    self.followed
+                        .insert(channel.clone(), Followed { feed, position });
+                    new.push(channel);
+                }
+                (true, Some(followed)) => {
+                    if let Some(position) = &followed.position {
+                        self.listener.begins(&feed, position);
+                    }
+                }
+                (false, Some(_)) => {
+                    self.followed.remove(&channel);
+                    old.push(channel);
+                }
+                (false, None) => {}
+            }
+        }
+        (new, old)
+    }
+
+    async fn change(&mut self, sink: &mut PubSubSink) -> Result<(), Error> {
+        let (new, old) = self.take_changes();
+        subscribe(sink, &old, false).await?;
+        subscribe(sink, &new, true).await?;
+        self.compare_some(new).await.map(|_| ())
+    }
+
+    async fn compare(&mut self) -> Result<bool, Error> {
+        let all = self.followed.keys().cloned().collect();
+        self.compare_some(all).await
+    }
+
+    /// Compares positions with the logs, and delivers what is missing; says whether that was anything.
+    async fn compare_some(&mut self, channels: Vec<String>) -> Result<bool, Error> {
+        let known = |channel: &String| self.followed.get(channel).map(|one| one.feed.clone());
+        let feeds: Vec<_> = channels.iter().filter_map(known).collect();
+        let tops = self.redis.tops(&feeds).await?;
+        let mut behind = Vec::new();
+        for (channel, top) in channels.into_iter().zip(tops) {
+            let Some(followed) = self.followed.get_mut(&channel) else {
+                continue;
+            };
+            match &followed.position {
+                None => {
+                    self.listener.begins(&followed.feed, &top.position);
+                    followed.position = Some(top.position);
+                }
+                Some(position) if *position != top.position => behind.push(channel),
+                Some(_) => {}
+            }
+        }
+        let mut missed = false;
+        for channel in behind {
+            missed |= self.catch_up(&channel).await?;
+        }
+        Ok(missed)
+    }
+
+    async fn receive(&mut self, messages: &[Msg]) -> Result<(), Error> {
+        // In the order in which the channels are first met; of one channel in that of its messages.
+        let mut channels: Vec<(&str, Vec<Envelope<'_>>)> = Vec::new();
+        for message in messages {
+            let channel = message.get_channel_name();
+            let text = std::str::from_utf8(message.get_payload_bytes())
+                .map_err(|_| Error::Stored("a published message is not UTF-8".into()))?;
+            let index = channels.iter().position(|(name, _)| *name == channel);
+            let index = index.unwrap_or_else(|| {
+                channels.push((channel, Vec::new()));
+                channels.len() - 1
+            });
+            for line in text.split('\n') {
+                match serde_json::from_str(line) {
+                    Ok(event) => channels[index].1.push(event),
+                    Err(_) => warn!(channel, "a published message is no event; ignored"),
+                }
+            }
+        }
+        for (channel, events) in channels {
+            self.deliver(channel, &events).await?;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, channel: &str, events: &[Envelope<'_>]) -> Result<(), Error> {
+        let mut next = 0;
+        for (n, event) in events.iter().enumerate() {
+            let Some(followed) = self.followed.get_mut(channel) else {
+                return Ok(());
+            };
+            let verdict = followed.judge(event);
+            if verdict == Verdict::Next {
+                if let Some(position) = &mut followed.position
+                    && event.offset > 0
+                {
+                    position.offset = event.offset;
+                }
+                continue;
+            }
+            if next < n {
+                self.listener.events(&followed.feed, &events[next..n]);
+            }
+            next = n + 1;
+            if verdict == Verdict::Gap {
+                // The log has this event too, and what is missing before it.
+                self.catch_up(channel).await?;
+            }
+        }
+        if next < events.len()
+            && let Some(followed) = self.followed.get(channel)
+        {
+            self.listener.events(&followed.feed, &events[next..]);
+        }
+        Ok(())
+    }
+
+    /// Delivers what the log has after the position; says whether that was anything.
+    async fn catch_up(&mut self, channel: &str) -> Result<bool, Error> {
+        let mut delivered = false;
+        loop {
+            let Some(Followed {
+                feed,
+                position: Some(position),
+            }) = self.followed.get_mut(channel)
+            else {
+                return Ok(delivered);
+            };
+            let part = Part::After(position.offset);
+            let page = self.redis.log(feed, part, PAGE, PAGE_BYTES).await?;
+            let top = page.top.position.clone();
+            if top.epoch.is_empty() {
+                // The log is gone, and nothing was published since. The next event begins another.
+                return Ok(delivered);
+            }
+            if top.epoch != position.epoch || top.offset < position.offset {
+                // Someone who began where no log was has lost nothing.
+                let lost = !position.epoch.is_empty() && !page.top.goes_on_from(position);
+                if lost {
+                    position.offset = page.top.shares_until(&position.epoch).unwrap_or(0);
+                }
+                position.epoch = top.epoch;
+                self.listener.moved(feed, position, lost);
+                if lost {
+                    continue;
+                }
+            }
+            for (offset, json) in &page.entries {
+                if *offset > position.offset + 1 {
+                    position.offset = offset - 1;
+                    self.listener.moved(feed, position, true);
+                }
+                position.offset = *offset;
+                let Ok(event) = serde_json::from_str(json) else {
+                    warn!(channel, offset, "an event can't be read");
+                    continue;
+                };
+                let epoch = &*position.epoch;
+                let offset = *offset;
+                self.listener.events(
+                    feed,
+                    &[Envelope {
+                        epoch,
+                        offset,
+                        event,
+                    }],
+                );
+            }
+            delivered |= !page.entries.is_empty();
+            if position.offset >= top.offset {
+                return Ok(delivered);
+            }
+            if page.entries.is_empty() {
+                // What is missing is not there any more.
+                position.offset = top.offset;
+                self.listener.moved(feed, position, true);
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Subscribes, or ends subscriptions, many with a command.
+async fn subscribe(sink: &mut PubSubSink, channels: &[String], on: bool) -> Result<(), Error> {
+    for chunk in channels.chunks(CHANNELS) {
+        let confirmed = async {
+            if on {
+                sink.subscribe(chunk).await
+            } else {
+                sink.unsubscribe(chunk).await
+            }
+        };
+        match tokio::time::timeout(CONFIRM, confirmed).await {
+            Ok(result) => result.map_err(Error::Connect)?,
+            Err(_) => return Err(Error::Connect(crate::connection::timed_out())),
+        }
+    }
+    Ok(())
+}

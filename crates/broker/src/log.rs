@@ -1,0 +1,181 @@
+//! Reads the logs of feeds. Writes nothing.
+
+use std::collections::BTreeMap;
+
+use redis::ScriptInvocation;
+
+use crate::{
+    Error, Feed, Redis,
+    script::{HISTORY, TOPS},
+};
+
+/// How many logs one script looks at.
+const CHUNK: usize = 200;
+
+/// A place in a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Which incarnation of the log; empty where there never was one.
+    pub epoch: String,
+    /// Which event in it; 0 before the first.
+    pub offset: u64,
+}
+
+/// Where a log is, and from where it came.
+///
+/// Each time that Redis starts, a log goes on under another epoch, with offsets that go on too: the writes that a
+/// crash may have lost had offsets that are given out again, and must not be taken for what has them now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogTop {
+    /// Its newest event.
+    pub position: Position,
+    /// Its former epochs and what their last offsets were, the latest last.
+    former: Vec<(String, u64)>,
+}
+
+impl LogTop {
+    fn of(epoch: String, offset: u64, former: &str) -> Self {
+        let mut words = former.split(' ');
+        let mut pairs = Vec::new();
+        while let (Some(epoch), Some(end)) = (words.next(), words.next()) {
+            if let Ok(end) = end.parse() {
+                pairs.push((epoch.to_owned(), end));
+            }
+        }
+        Self {
+            position: Position { epoch, offset },
+            former: pairs,
+        }
+    }
+
+    /// Up to which offset someone's epoch tells the same story as this log; absent if it is another log's.
+    pub fn shares_until(&self, epoch: &str) -> Option<u64> {
+        if epoch == self.position.epoch {
+            return Some(self.position.offset);
+        }
+        let later = self.former.iter().rev();
+        // A log may have been rolled back more than once; the least of the ends counts.
+        let mut least = self.position.offset;
+        for (former, end) in later {
+            least = least.min(*end);
+            if former == epoch {
+                return Some(least);
+            }
+        }
+        None
+    }
+
+    /// Whether all that comes after this place is in the log, as far as its epoch can say.
+    pub fn goes_on_from(&self, position: &Position) -> bool {
+        self.shares_until(&position.epoch)
+            .is_some_and(|end| position.offset <= end)
+    }
+}
+
+/// A part of a log.
+#[derive(Clone, Debug, Default)]
+pub struct LogPage {
+    /// Where the log was when it was read.
+    pub top: LogTop,
+    /// Offsets and events, as JSON.
+    pub entries: Vec<(u64, String)>,
+}
+
+/// Which part of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The oldest ones after this offset, oldest first.
+    After(u64),
+    /// The newest ones before this offset, newest first; 0 means from the newest.
+    Before(u64),
+}
+
+impl Redis {
+    /// Reads part of a log: at most `most` events, and no more once they have this many bytes together.
+    pub async fn log(
+        &self,
+        feed: &Feed,
+        part: Part,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<LogPage, Error> {
+        let (back, offset) = match part {
+            Part::After(offset) => (0, offset),
+            Part::Before(offset) => (1, offset),
+        };
+        let mut call = HISTORY.prepare_invoke();
+        call.key(feed.base())
+            .arg(feed.name())
+            .arg(back)
+            .arg(offset)
+            .arg(most)
+            .arg(most_bytes);
+        let (epoch, top, former, entries): (String, u64, String, Vec<(u64, String)>) =
+            self.script(&call).await?;
+        Ok(LogPage {
+            top: LogTop::of(epoch, top, &former),
+            entries,
+        })
+    }
+
+    /// Where the logs of feeds are, in their order.
+    pub async fn tops<'a>(
+        &self,
+        feeds: impl IntoIterator<Item = &'a Feed>,
+    ) -> Result<Vec<LogTop>, Error> {
+        // A script sees one slot.
+        let mut slots = BTreeMap::<&str, Vec<(usize, &Feed)>>::new();
+        let mut count = 0;
+        for feed in feeds {
+            slots.entry(feed.base()).or_default().push((count, feed));
+            count += 1;
+        }
+        let mut tops = vec![LogTop::default(); count];
+        for (base, feeds) in slots {
+            for chunk in feeds.chunks(CHUNK) {
+                let mut call: ScriptInvocation<'_> = TOPS.prepare_invoke();
+                call.key(base);
+                for (_, feed) in chunk {
+                    call.arg(feed.name());
+                }
+                let rows: Vec<(String, u64, String)> = self.script(&call).await?;
+                for ((index, _), (epoch, offset, former)) in chunk.iter().zip(rows) {
+                    tops[*index] = LogTop::of(epoch, offset, &former);
+                }
+            }
+        }
+        Ok(tops)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogTop, Position};
+
+    fn at(epoch: &str, offset: u64) -> Position {
+        Position {
+            epoch: epoch.to_owned(),
+            offset,
+        }
+    }
+
+    #[test]
+    fn a_log_goes_on_from_its_former_epochs_as_far_as_they_were_kept() {
+        let top = LogTop::of("c".into(), 9, "a 5 b 7");
+        assert!(top.goes_on_from(&at("c", 9)));
+        assert!(!top.goes_on_from(&at("c", 10)), "ahead of its log");
+        assert!(top.goes_on_from(&at("b", 7)));
+        assert!(!top.goes_on_from(&at("b", 8)), "what was seen is lost");
+        assert!(top.goes_on_from(&at("a", 5)));
+        assert!(!top.goes_on_from(&at("a", 6)));
+        assert!(!top.goes_on_from(&at("z", 1)));
+    }
+
+    #[test]
+    fn a_second_loss_counts_for_earlier_epochs_too() {
+        let top = LogTop::of("c".into(), 9, "a 5 b 3");
+        assert!(top.goes_on_from(&at("a", 3)));
+        assert!(!top.goes_on_from(&at("a", 4)));
+        assert_eq!(LogTop::of("c".into(), 9, "a").shares_until("a"), None);
+    }
+}
