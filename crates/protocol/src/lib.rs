@@ -5,6 +5,7 @@
 //! every rule in it can be tested with a value in and a value out. `docs/protocol.md` describes the same
 //! things for people; its JSON blocks are this crate's test fixtures.
 
+pub mod centrifugo;
 mod chat;
 mod code;
 mod durability;
