@@ -4,7 +4,7 @@
 //! An empty outbox holds no buffer. Never touches a socket.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     future::poll_fn,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -12,6 +12,8 @@ use std::{
     },
     task::{Poll, Waker},
 };
+
+use protocol::centrifugo::Disconnect;
 
 use crate::{Batch, Frame};
 
@@ -36,6 +38,8 @@ pub enum Signal {
     None,
     /// To finish what is under way, and close.
     Leave,
+    /// To close now, for the reason that was given.
+    Kick,
     /// To close now, because the client does not read what it is sent.
     Slow,
     /// To end now, without a word.
@@ -68,6 +72,10 @@ struct State {
     /// What the writer took last and may not have written yet: it counts against the limits too.
     writing: (usize, usize),
     ping: bool,
+    /// Why the connection is to be closed.
+    kick: Option<Disconnect>,
+    /// Whether the connection's task waits for room.
+    crowded: bool,
     /// Only the latest ping needs an answer, so that many pings take no room.
     pong: Option<Frame>,
     waker: Option<Waker>,
@@ -100,15 +108,15 @@ impl Outbox {
     /// Delivers frames, all or none.
     pub fn push_all(&self, frames: &[Frame]) -> Pushed {
         let mut state = self.lock();
-        if self.signal.load(Ordering::Acquire) >= Signal::Slow as u8 {
+        if self.signal.load(Ordering::Acquire) >= Signal::Kick as u8 {
             return Pushed::Closed;
         }
         let was_idle = state.frames.is_empty();
         let bytes: usize = frames.iter().map(Frame::len).sum();
-        let all_frames = state.frames.len() + state.writing.0 + frames.len();
-        let all_bytes = state.bytes + state.writing.1 + bytes;
-        let alone = all_frames == 1;
-        if all_frames > self.limits.frames || (all_bytes > self.limits.bytes && !alone) {
+        if !state.has_room(self.limits, frames.len(), bytes) {
+            state.conflate();
+        }
+        if !state.has_room(self.limits, frames.len(), bytes) {
             let dropped = state.frames.len() + frames.len();
             state.frames = VecDeque::new();
             state.bytes = 0;
@@ -146,6 +154,37 @@ impl Outbox {
         }
     }
 
+    /// Asks the connection to close for this reason, unless it closes already.
+    pub fn kick(&self, why: Disconnect) {
+        let mut state = self.lock();
+        if state.kick.is_none() {
+            state.kick = Some(why);
+        }
+        drop(state);
+        self.ask(Signal::Kick);
+    }
+
+    /// Why it is to be closed, if [`Self::kick`] said so.
+    pub fn kicked(&self) -> Option<Disconnect> {
+        self.lock().kick
+    }
+
+    /// Waits until no more than half of the outbox is used: for who has much to send and can wait.
+    pub async fn room(&self) {
+        poll_fn(|_| {
+            let mut state = self.lock();
+            let frames = state.frames.len() + state.writing.0;
+            let bytes = state.bytes + state.writing.1;
+            state.crowded = frames > self.limits.frames / 2 || bytes > self.limits.bytes / 2;
+            if state.crowded {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+
     /// Waits until this signal, or one that takes precedence, was given.
     pub async fn asked(&self, signal: Signal) {
         poll_fn(|_| {
@@ -162,7 +201,12 @@ impl Outbox {
     /// what was taken before is written. Returns how many bytes it took.
     pub async fn take(&self, batch: &mut Batch) -> usize {
         poll_fn(|_| {
-            let taken = self.lock().take(batch, BATCH_BYTES);
+            let mut state = self.lock();
+            let taken = state.take(batch, BATCH_BYTES);
+            if std::mem::take(&mut state.crowded) {
+                // Who waits for room was looked at before this made some.
+                wake(state);
+            }
             if taken > 0 {
                 Poll::Ready(taken)
             } else {
@@ -183,6 +227,26 @@ impl Outbox {
 }
 
 impl State {
+    fn has_room(&self, limits: Limits, frames: usize, bytes: usize) -> bool {
+        let frames = self.frames.len() + self.writing.0 + frames;
+        let alone = frames == 1;
+        frames <= limits.frames && (self.bytes + self.writing.1 + bytes <= limits.bytes || alone)
+    }
+
+    /// Drops what later frames make superfluous. Only where there is no room: it goes through all that waits.
+    fn conflate(&mut self) {
+        let mut told = HashSet::new();
+        let frames = std::mem::take(&mut self.frames);
+        let mut kept: VecDeque<_> = frames
+            .into_iter()
+            .rev()
+            .filter(|frame| frame.topic().is_none_or(|topic| told.insert(topic)))
+            .collect();
+        kept.make_contiguous().reverse();
+        self.bytes = kept.iter().map(Frame::len).sum();
+        self.frames = kept;
+    }
+
     fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
         let mut control = 0;
         let ping = std::mem::take(&mut self.ping).then(Frame::ping);
@@ -261,6 +325,43 @@ mod tests {
         let other = self::outbox(100, 50);
         assert_eq!(other.push_all(&[text(20), text(20)]), Pushed::Queued);
         assert_eq!(other.push(text(20)), Pushed::Overflowed(3));
+    }
+
+    #[test]
+    fn progress_conflates_before_a_client_is_slow_and_nothing_else_does() {
+        let outbox = outbox(4, 10_000);
+        let progress = |job: &str| text(2).superseded_by("a:b", job);
+        assert_eq!(outbox.push_all(&[progress("1"), text(5), progress("2")]), Pushed::Queued);
+        assert_eq!(outbox.push(progress("1")), Pushed::Queued);
+        // Full: the first of job 1 goes, since a later one waits.
+        assert_eq!(outbox.push(text(7)), Pushed::Queued);
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(7 + 4 + 4 + 9));
+        assert_eq!(batch.len(), 4);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(1));
+    }
+
+    #[test]
+    fn a_kick_says_why_and_comes_before_leaving() {
+        let outbox = outbox(4, 1000);
+        outbox.ask(Signal::Leave);
+        assert!(outbox.asked(Signal::Kick).now_or_never().is_none());
+        outbox.kick(protocol::centrifugo::Disconnect::Expired);
+        outbox.kick(protocol::centrifugo::Disconnect::Stale);
+        assert!(outbox.asked(Signal::Kick).now_or_never().is_some());
+        assert_eq!(outbox.kicked(), Some(protocol::centrifugo::Disconnect::Expired));
+        assert_eq!(outbox.push(text(1)), Pushed::Closed);
+    }
+
+    #[test]
+    fn room_is_waited_for_until_half_is_free() {
+        let outbox = outbox(2, 1000);
+        assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+        assert!(outbox.room().now_or_never().is_none());
+        assert!(outbox.take(&mut Batch::default()).now_or_never().is_some());
+        assert!(outbox.room().now_or_never().is_none(), "it is being written");
+        assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
+        assert!(outbox.room().now_or_never().is_some());
     }
 
     #[test]
