@@ -4,6 +4,7 @@
 //! - [`RedisBackend`] is the apalis backend: a sink for those who submit, a source for those who work.
 //! - [`Feeds`] delivers the events of any number of channels, in order and without gaps, across reconnects; [`follow`]
 //!   those of one.
+//! - [`Rooms`] publishes to rooms, which belong to no queue and have a history of their own.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -41,6 +42,7 @@ mod pulse;
 mod receipt;
 mod record;
 mod registry;
+mod rooms;
 mod round;
 mod scan;
 mod script;
@@ -74,6 +76,7 @@ pub use producer::{Producer, ProducerConfig};
 pub use pulse::Pulse;
 pub use receipt::{OnReceipt, Receipt, SubmitError};
 pub use registry::{WorkerCard, WorkerStatus};
+pub use rooms::{History, Publication, PublishError, Publishing, Rooms, RoomsConfig};
 pub use scan::{JobSummary, Scan};
 pub use settings::{QueueSettings, Rate, TenantLimits};
 pub use span::{AttemptSpan, Spans};

@@ -62,6 +62,29 @@ pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
+    let shared = [
+        include_str!("lua/prelude.lua"),
+        include_str!("lua/log.lua"),
+        include_str!("lua/publish.lua"),
+    ]
+    .join("\n");
+    Script::new(&format!("#!lua flags=\n{shared}"))
+});
+pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=allow-oom\n{}",
+        include_str!("lua/forget.lua")
+    ))
+});
+
+/// The script that publishes to rooms, with the arguments that its prelude reads. Its logs have limits of their own.
+pub(crate) fn publish(base: &str) -> ScriptInvocation<'static> {
+    let mut invocation = PUBLISH.prepare_invoke();
+    invocation.key(base).arg(fresh_epoch()).arg(0).arg(0).arg(0);
+    invocation
+}
+
 /// A writing script with the arguments that its prelude reads.
 pub(crate) fn invoke<'a>(
     script: &'a Script,
