@@ -1,0 +1,18 @@
+//! The Centrifugo client protocol on a connection: jobs and rooms for whoever has one of its SDKs.
+//!
+//! A session is given its client's commands one after the other. What it learns of Redis it learns through the
+//! channels that all sessions share.
+
+mod connect;
+mod feature;
+mod recovery;
+mod rooms;
+mod rpc;
+mod session;
+mod shared;
+mod subscribe;
+mod users;
+
+pub(crate) use session::ClientSession;
+pub(crate) use shared::{ClientLimits, Shared};
+pub(crate) use users::Users;
