@@ -5,6 +5,7 @@
 //! - [`Feeds`] delivers the events of any number of channels, in order and without gaps, across reconnects; [`follow`]
 //!   those of one.
 //! - [`Rooms`] publishes to rooms, which belong to no queue and have a history of their own.
+//! - [`Presence`] knows who is in a room, over all servers.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -37,6 +38,7 @@ mod maintenance;
 mod outcome;
 mod pairs;
 mod preflight;
+mod presence;
 mod producer;
 mod pulse;
 mod receipt;
@@ -72,6 +74,7 @@ pub use log::{LogPage, LogTop, Part, Position};
 pub use maintenance::{Maintenance, Swept};
 pub use outcome::{JobError, Output};
 pub use preflight::{Preflight, Warning};
+pub use presence::{Entrant, Presence, PresenceStats, Present};
 pub use producer::{Producer, ProducerConfig};
 pub use pulse::Pulse;
 pub use receipt::{OnReceipt, Receipt, SubmitError};

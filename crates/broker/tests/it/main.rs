@@ -20,6 +20,7 @@ mod lines;
 mod memory;
 mod model;
 mod options;
+mod presence;
 mod producer;
 mod puppets;
 mod registry;
