@@ -19,6 +19,7 @@ mod limits;
 mod lines;
 mod memory;
 mod model;
+mod nodes;
 mod options;
 mod presence;
 mod producer;
