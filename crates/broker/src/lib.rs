@@ -5,6 +5,8 @@
 //! - [`Feeds`] delivers the events of any number of channels, in order and without gaps, across reconnects; [`follow`]
 //!   those of one.
 //! - [`Rooms`] publishes to rooms, which belong to no queue and have a history of their own.
+//! - [`Presence`] knows who is in a room, over all servers.
+//! - [`Nodes`] are the servers that are there, and what they tell one another.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -34,9 +36,11 @@ mod keys;
 mod lease;
 mod log;
 mod maintenance;
+mod nodes;
 mod outcome;
 mod pairs;
 mod preflight;
+mod presence;
 mod producer;
 mod pulse;
 mod receipt;
@@ -70,8 +74,10 @@ pub use inspect::{Counts, Inspector, TenantStatus, Totals};
 pub use keys::Keys;
 pub use log::{LogPage, LogTop, Part, Position};
 pub use maintenance::{Maintenance, Swept};
+pub use nodes::{Nodes, TellError};
 pub use outcome::{JobError, Output};
 pub use preflight::{Preflight, Warning};
+pub use presence::{Entrant, Presence, PresenceStats, Present};
 pub use producer::{Producer, ProducerConfig};
 pub use pulse::Pulse;
 pub use receipt::{OnReceipt, Receipt, SubmitError};

@@ -78,6 +78,23 @@ pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+/// A script about who is in rooms.
+fn presence(flags: &str, body: &str) -> Script {
+    let shared = include_str!("lua/presence/room.lua");
+    Script::new(&format!("#!lua flags={flags}\n{shared}\n{body}"))
+}
+
+pub(crate) static ENTER: LazyLock<Script> =
+    LazyLock::new(|| presence("", include_str!("lua/presence/enter.lua")));
+pub(crate) static LEAVE: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/leave.lua")));
+pub(crate) static REFRESH: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/refresh.lua")));
+pub(crate) static STATS: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/stats.lua")));
+pub(crate) static LIST: LazyLock<Script> =
+    LazyLock::new(|| presence("no-writes", include_str!("lua/presence/list.lua")));
+
 /// The script that publishes to rooms, with the arguments that its prelude reads. Its logs have limits of their own.
 pub(crate) fn publish(base: &str) -> ScriptInvocation<'static> {
     let mut invocation = PUBLISH.prepare_invoke();
