@@ -12,6 +12,7 @@ use clap::{Parser, value_parser};
 use protocol::limits;
 use service::{ExposureArgs, ShutdownArgs, TelemetryArgs};
 
+use crate::auth::{AuthArgs, InvalidAuthArgs};
 use crate::{Limits, Timing};
 
 /// Where the server listens unless it is told.
@@ -66,8 +67,11 @@ pub struct ServerArgs {
     /// Over how long closes are spread at the end, in milliseconds
     #[arg(long, env = "DRAIN_WINDOW_MS", default_value_t = 5_000)]
     pub drain_window_ms: u64,
+    /// How clients show who they are.
+    #[command(flatten, next_help_heading = "Authentication")]
+    pub auth: AuthArgs,
     /// Who may reach it.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options")]
     pub exposure: ExposureArgs,
     /// How it stops.
     #[command(flatten)]
@@ -127,6 +131,9 @@ pub enum InvalidArgs {
     /// A pattern that fits nothing.
     #[error("--allowed-origins has an empty entry")]
     EmptyOrigin,
+    /// Authentication.
+    #[error(transparent)]
+    Auth(#[from] InvalidAuthArgs),
 }
 
 impl ServerArgs {
@@ -161,6 +168,7 @@ impl ServerArgs {
         {
             return Err(InvalidArgs::EmptyOrigin);
         }
+        self.auth.validate()?;
         Ok(())
     }
 

@@ -9,12 +9,14 @@
 mod admission;
 mod app;
 mod args;
+pub mod auth;
 mod batch;
 mod close;
 mod connection;
 mod drain;
 mod frame;
 mod hub;
+pub mod identity;
 mod inbound;
 mod keepalive;
 mod message_span;
