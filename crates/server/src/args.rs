@@ -13,6 +13,7 @@ use protocol::limits;
 use service::{ExposureArgs, ShutdownArgs, TelemetryArgs};
 
 use crate::auth::{AuthArgs, InvalidAuthArgs};
+use crate::client::ClientArgs;
 use crate::{Limits, Timing};
 
 /// Where the server listens unless it is told.
@@ -67,6 +68,9 @@ pub struct ServerArgs {
     /// Over how long closes are spread at the end, in milliseconds
     #[arg(long, env = "DRAIN_WINDOW_MS", default_value_t = 5_000)]
     pub drain_window_ms: u64,
+    /// What sessions of the Centrifugo protocol may do.
+    #[command(flatten, next_help_heading = "Sessions")]
+    pub client: ClientArgs,
     /// How clients show who they are.
     #[command(flatten, next_help_heading = "Authentication")]
     pub auth: AuthArgs,

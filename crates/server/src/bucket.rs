@@ -26,7 +26,9 @@ impl Bucket {
 
     /// Counts one; says whether it may be done.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let rested = self.at.map_or(0.0, |at| now.duration_since(at).as_secs_f32());
+        let rested = self
+            .at
+            .map_or(0.0, |at| now.duration_since(at).as_secs_f32());
         self.at = Some(now);
         self.left = (self.left + rested * self.per_second).min(self.burst);
         if self.left < 1.0 {

@@ -289,7 +289,9 @@ impl Subscription {
                 began.await;
             }
         };
-        tokio::time::timeout(READY, ready).await.map_err(|_| NotReady)
+        tokio::time::timeout(READY, ready)
+            .await
+            .map_err(|_| NotReady)
     }
 
     /// Where the channel is now. What was kept back so far is not wanted any more.

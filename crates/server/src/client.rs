@@ -3,6 +3,7 @@
 //! A session is given its client's commands one after the other. What it learns of Redis it learns through the
 //! channels that all sessions share.
 
+mod args;
 mod connect;
 mod feature;
 mod recovery;
@@ -13,6 +14,7 @@ mod shared;
 mod subscribe;
 mod users;
 
+pub use args::ClientArgs;
 pub(crate) use session::ClientSession;
 pub(crate) use shared::{ClientLimits, Shared};
-pub(crate) use users::Users;
+pub(crate) use users::{Seat, Users};

@@ -117,9 +117,7 @@ where
         } else {
             batch.cut();
         }
-        told.frame()
-            .into_iter()
-            .for_each(|frame| batch.push(frame));
+        told.frame().into_iter().for_each(|frame| batch.push(frame));
         if !matches!(
             timeout(patience, batch.write(&mut self.writer)).await,
             Ok(Ok(()))

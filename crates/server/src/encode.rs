@@ -96,7 +96,11 @@ pub(crate) fn publication(encoding: Encoding, event: &str, offset: u64) -> Optio
 
 fn job_push(channel: &str, event: &Envelope<'_>) -> Frame {
     let json = event.event.get();
-    let frame = Frame::text(&push(channel, "pub", &event_publication(json, event.offset)));
+    let frame = Frame::text(&push(
+        channel,
+        "pub",
+        &event_publication(json, event.offset),
+    ));
     // Of a job's progress only the latest matters to who can't keep up. The script writes an event's members in this order.
     match json.strip_prefix(r#"{"type":"progress","job":""#) {
         Some(rest) => frame.superseded_by(channel, rest.get(..26).unwrap_or("")),

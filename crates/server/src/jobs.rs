@@ -12,7 +12,11 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Identity, Metrics, TopicOwner, message_span::MessageSpan};
+use crate::{
+    Metrics,
+    identity::{Identity, TopicOwner},
+    message_span::MessageSpan,
+};
 
 /// What a client hands in.
 #[derive(Debug, Deserialize)]
@@ -144,7 +148,10 @@ impl From<SubmitError> for Refused {
 impl From<broker::Error> for Refused {
     fn from(error: broker::Error) -> Self {
         tracing::debug!(%error, "a verb found no Redis");
-        Self::Job(ErrorCode::Unavailable, "Redis is away: try again later".to_owned())
+        Self::Job(
+            ErrorCode::Unavailable,
+            "Redis is away: try again later".to_owned(),
+        )
     }
 }
 
@@ -268,7 +275,10 @@ impl Jobs {
     pub(crate) async fn cancel(&self, who: &Identity, which: &Which) -> Result<Changed, Refused> {
         let queue = self.queue(who, &which.queue)?;
         let id: JobId = which.id.parse().map_err(|_| Refused::not_found())?;
-        let done = self.control.cancel(&queue, &[id], Some(&who.tenant)).await?;
+        let done = self
+            .control
+            .cancel(&queue, &[id], Some(&who.tenant))
+            .await?;
         changed(id, done.first(), "cancelled")
     }
 
@@ -359,7 +369,7 @@ fn accepted(queue: QueueName, topic: Topic, receipt: Receipt) -> Accepted {
 
 fn changed(id: JobId, done: Option<&Done>, verb: &str) -> Result<Changed, Refused> {
     match done {
-        Some(Done::Done) => Ok(Changed {
+        Some(Done::Changed) => Ok(Changed {
             id,
             outcome: "done",
         }),

@@ -167,7 +167,8 @@ impl Metrics {
     /// A connection ended.
     pub fn closed(&self, close: Close) {
         let code = close.code();
-        let code = CloseCode(matches!(code, 1000..=1015 | 3000..=3014 | 3500..=3509).then_some(code));
+        let code =
+            CloseCode(matches!(code, 1000..=1015 | 3000..=3014 | 3500..=3509).then_some(code));
         self.closes
             .get_or_create(&CloseLabels {
                 code,

@@ -132,7 +132,10 @@ impl Namespaces {
         file: Option<&str>,
     ) -> Result<Self, NamespacesError> {
         let queues: BTreeSet<_> = queues.into_iter().collect();
-        let file: File = file.map(serde_json::from_str).transpose()?.unwrap_or_default();
+        let file: File = file
+            .map(serde_json::from_str)
+            .transpose()?
+            .unwrap_or_default();
         let mut rooms = BTreeMap::new();
         rooms.insert(String::new(), Arc::new(file.without_namespace));
         for Named { name, options } in file.namespaces {
@@ -223,7 +226,9 @@ mod tests {
         assert_eq!(room("room:a:b"), (false, 5));
         assert_eq!(room("$room:a"), (false, 5));
         let topic = served.resolve("chat:lobby").unwrap();
-        assert!(matches!(topic.target, Target::Topic(channel) if channel.to_string() == "chat:lobby"));
+        assert!(
+            matches!(topic.target, Target::Topic(channel) if channel.to_string() == "chat:lobby")
+        );
         let code = |name: &str| served.resolve(name).unwrap_err().code;
         assert_eq!(code("other:a"), 102);
         assert_eq!(code("$chat:lobby"), 102);
@@ -252,7 +257,8 @@ mod tests {
 
     #[test]
     fn users_stand_behind_the_last_number_sign() {
-        let users = |name: &str| users_of(name).map(|users| users.map(str::to_owned).collect::<Vec<_>>());
+        let users =
+            |name: &str| users_of(name).map(|users| users.map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(users("dialog#7,42"), Some(vec!["7".into(), "42".into()]));
         assert_eq!(users("a#b#9"), Some(vec!["9".into()]));
         assert_eq!(users("news"), None);

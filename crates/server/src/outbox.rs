@@ -331,7 +331,10 @@ mod tests {
     fn progress_conflates_before_a_client_is_slow_and_nothing_else_does() {
         let outbox = outbox(4, 10_000);
         let progress = |job: &str| text(2).superseded_by("a:b", job);
-        assert_eq!(outbox.push_all(&[progress("1"), text(5), progress("2")]), Pushed::Queued);
+        assert_eq!(
+            outbox.push_all(&[progress("1"), text(5), progress("2")]),
+            Pushed::Queued
+        );
         assert_eq!(outbox.push(progress("1")), Pushed::Queued);
         // Full: the first of job 1 goes, since a later one waits.
         assert_eq!(outbox.push(text(7)), Pushed::Queued);
@@ -349,7 +352,10 @@ mod tests {
         outbox.kick(protocol::centrifugo::Disconnect::Expired);
         outbox.kick(protocol::centrifugo::Disconnect::Stale);
         assert!(outbox.asked(Signal::Kick).now_or_never().is_some());
-        assert_eq!(outbox.kicked(), Some(protocol::centrifugo::Disconnect::Expired));
+        assert_eq!(
+            outbox.kicked(),
+            Some(protocol::centrifugo::Disconnect::Expired)
+        );
         assert_eq!(outbox.push(text(1)), Pushed::Closed);
     }
 
@@ -359,7 +365,10 @@ mod tests {
         assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
         assert!(outbox.room().now_or_never().is_none());
         assert!(outbox.take(&mut Batch::default()).now_or_never().is_some());
-        assert!(outbox.room().now_or_never().is_none(), "it is being written");
+        assert!(
+            outbox.room().now_or_never().is_none(),
+            "it is being written"
+        );
         assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
         assert!(outbox.room().now_or_never().is_some());
     }

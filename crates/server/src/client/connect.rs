@@ -11,7 +11,12 @@ use super::{
     recovery::From,
     session::{ClientSession, Open, Phase},
 };
-use crate::{Close, Identity, auth::Denied, identity::SubGrant, namespaces::Target};
+use crate::{
+    Close,
+    auth::Denied,
+    identity::{Identity, SubGrant},
+    namespaces::Target,
+};
 
 /// The longest names that clients give themselves, as they are logged.
 const MAX_LABEL: usize = 64;
@@ -24,6 +29,14 @@ impl ClientSession {
             Ok(who) => who,
             Err(Denied::Expired) => {
                 self.turn_away(id, &ClientError::token_expired());
+                return Ok(());
+            }
+            Err(Denied::Ended) => {
+                self.turn_away(id, &ClientError::expired());
+                return Ok(());
+            }
+            Err(Denied::Unavailable) => {
+                self.turn_away(id, &ClientError::internal());
                 return Ok(());
             }
             Err(Denied::TokenRequired) => return Err(Close::Session(Disconnect::BadRequest)),
@@ -132,7 +145,9 @@ impl ClientSession {
         let who = match self.shared.access.admit(Some(token)).await {
             Ok(who) => who,
             // Not an error: to SDKs that would be the end.
-            Err(Denied::Expired) => return Err(Close::Session(Disconnect::Expired)),
+            Err(Denied::Expired | Denied::Ended | Denied::Unavailable) => {
+                return Err(Close::Session(Disconnect::Expired));
+            }
             Err(_) => return Err(Close::Session(Disconnect::InvalidToken)),
         };
         if who.user != open.who.user || who.tenant != open.who.tenant {
@@ -198,7 +213,7 @@ impl ClientSession {
         };
         if let Some(sub) = self.subs.get_mut(name) {
             sub.expires = expires.map(|(end, _)| end);
-            sub.info = token.info;
+            sub.info = token.grant.info;
         }
         Ok(Ok(RefreshResult {
             client: "",
@@ -210,5 +225,8 @@ impl ClientSession {
 
 /// What a client calls itself, cut to what may stand in a log.
 fn label(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_LABEL)
+        .collect()
 }

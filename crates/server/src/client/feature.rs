@@ -5,10 +5,9 @@
 use protocol::centrifugo::Subscribe;
 
 use crate::{
-    Identity,
     auth::SubscriptionToken,
     channels::Wish,
-    identity::Overrides,
+    identity::{Identity, Overrides},
     namespaces::{RoomOptions, is_private, users_of},
 };
 
@@ -101,7 +100,7 @@ impl Features {
         wants: &Subscribe<'_>,
         token: Option<&SubscriptionToken>,
     ) -> Self {
-        let overrides = token.map_or_else(Overrides::default, |token| token.overrides);
+        let overrides = token.map_or_else(Overrides::default, |token| token.grant.overrides);
         Self::with(who, channel, options, wants, overrides)
     }
 
@@ -153,7 +152,7 @@ mod tests {
     use protocol::centrifugo::Subscribe;
 
     use super::{Features, Verb, may, may_subscribe};
-    use crate::{Identity, namespaces::RoomOptions};
+    use crate::{identity::Identity, namespaces::RoomOptions};
 
     fn user(name: &str) -> Identity {
         Identity {
@@ -191,7 +190,13 @@ mod tests {
         assert!(may_subscribe(&user("7"), "dialog#7,42", &options));
         assert!(!may_subscribe(&user("8"), "dialog#7,42", &options));
         assert!(!may_subscribe(&user(""), "dialog#", &options));
-        assert!(!may(Verb::Publish, &user("8"), "dialog#7,42", &options, false));
+        assert!(!may(
+            Verb::Publish,
+            &user("8"),
+            "dialog#7,42",
+            &options,
+            false
+        ));
         let off = RoomOptions {
             allow_user_limited_channels: false,
             ..options

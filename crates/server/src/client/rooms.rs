@@ -141,7 +141,10 @@ impl ClientSession {
             (true, since) => Part::Before(since.map_or(0, |since| since.offset)),
             (false, since) => Part::After(since.map_or(0, |since| since.offset)),
         };
-        let page = self.shared.redis.log(feed, part, most, self.shared.page_bytes);
+        let page = self
+            .shared
+            .redis
+            .log(feed, part, most, self.shared.page_bytes);
         let page = page.await.map_err(|_| ClientError::internal())?;
         if let Some(since) = since.filter(|since| !since.epoch.is_empty()) {
             let at = Position {
@@ -174,7 +177,10 @@ impl ClientSession {
         let info = to_raw_value(&self.info(Some(sub))).expect("it is JSON");
         let feed = sub.subscription.channel.feed();
         if features.presence {
-            self.shared.attendance.enter(feed, &self.client, &info).await;
+            self.shared
+                .attendance
+                .enter(feed, &self.client, &info)
+                .await;
         }
         if features.emits {
             announce(&self.shared.rooms, feed, "join", &info).await;

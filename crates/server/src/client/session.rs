@@ -14,8 +14,8 @@ use tracing::debug;
 
 use super::{Shared, users::Seat};
 use crate::{
-    Close, Frame, Identity, Outbox, Session, bucket::Bucket, channels::Subscription,
-    client::feature::Features, jobs::Abandoned,
+    Close, Frame, Outbox, Session, bucket::Bucket, channels::Subscription,
+    client::feature::Features, identity::Identity, jobs::Abandoned,
 };
 
 /// How many commands may be refused in a row before the connection is closed, and how many a second later on.
@@ -314,7 +314,13 @@ fn new_client() -> String {
     let bits = random & !(0xF << 76) | (4 << 76);
     let bits = bits & !(0b11 << 62) | (0b10 << 62);
     let hex = format!("{bits:032x}");
-    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
     parts.join("-")
 }
 
@@ -326,8 +332,14 @@ mod tests {
     fn a_client_id_is_a_uuid_of_version_4() {
         let id = new_client();
         let parts: Vec<_> = id.split('-').collect();
-        assert_eq!(parts.iter().map(|p| p.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(
+            parts.iter().map(|p| p.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
         assert!(parts[2].starts_with('4'), "{id}");
-        assert!(matches!(parts[3].as_bytes()[0], b'8' | b'9' | b'a' | b'b'), "{id}");
+        assert!(
+            matches!(parts[3].as_bytes()[0], b'8' | b'9' | b'a' | b'b'),
+            "{id}"
+        );
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use broker::{Redis, Rooms};
+use broker::{Presence, Redis, Rooms};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Users;
-use crate::{Metrics, auth::Access, channels::Channels, jobs::Jobs, namespaces::Namespaces};
+use crate::{
+    Metrics, attendance::Attendance, auth::Access, channels::Channels, jobs::Jobs,
+    namespaces::Namespaces,
+};
 
 /// What a session may do.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) channels: Arc<Channels>,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) rooms: Rooms,
+    pub(crate) presence: Presence,
+    pub(crate) attendance: Arc<Attendance>,
     pub(crate) users: Arc<Users>,
     pub(crate) limits: ClientLimits,
     /// How many bytes of missed events are sent at once.

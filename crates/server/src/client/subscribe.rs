@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Close,
-    auth::{Denied, SubscriptionToken},
+    auth::{SubscriptionToken, TokenError},
     identity::SubGrant,
     namespaces::{Resolved, Target},
 };
@@ -37,11 +37,7 @@ struct Plan {
 
 impl ClientSession {
     /// The command `subscribe`.
-    pub(super) async fn subscribe(
-        &mut self,
-        id: u32,
-        wants: &Subscribe<'_>,
-    ) -> Result<(), Close> {
+    pub(super) async fn subscribe(&mut self, id: u32, wants: &Subscribe<'_>) -> Result<(), Close> {
         let name = &*wants.channel;
         if name.is_empty() {
             return Err(Close::Session(Disconnect::BadRequest));
@@ -159,7 +155,7 @@ impl ClientSession {
                 history(options),
             ),
         };
-        let (info, data) = token.map_or((None, None), |token| (token.info, token.data));
+        let (info, data) = token.map_or((None, None), |token| (token.grant.info, token.grant.data));
         Ok(Ok(Plan {
             feed,
             topic: matches!(target, Target::Topic(_)),
@@ -197,14 +193,12 @@ impl ClientSession {
         }
         let token = match self.shared.access.subscription(token).await {
             Ok(token) => token,
-            Err(Denied::Expired) => return Ok(Err(ClientError::token_expired())),
+            Err(TokenError::Expired) => return Ok(Err(ClientError::token_expired())),
+            Err(TokenError::Ended) => return Ok(Err(ClientError::expired())),
+            Err(TokenError::Unavailable) => return Ok(Err(ClientError::internal())),
             Err(_) => return Ok(Err(ClientError::permission_denied())),
         };
-        let client = token.client.as_ref();
-        if token.channel != name
-            || token.user != self.who().user
-            || client.is_some_and(|client| *client != self.client)
-        {
+        if !token.fits(name, &self.who().user, &self.client) {
             return Err(Close::Session(Disconnect::InvalidToken));
         }
         Ok(Ok(Some(token)))
