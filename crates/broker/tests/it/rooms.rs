@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use broker::{
-    Feed, History, Position, Publication, Redis, Rooms, RoomsConfig,
+    Feed, History, Position, Publication, PublishError, Redis, Rooms, RoomsConfig,
     testing::{TestRedis, until},
 };
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use crate::house::{Heard, House, LONG, event, publication, raw, room};
 
@@ -358,5 +359,41 @@ async fn who_waited_long_enough_is_told_so() {
     let rooms = Rooms::spawn(house.redis.clone(), config, &house.tracker);
     house.server.kill();
     let result = rooms.publish(&room("lobby"), publication("1", None)).await;
-    assert_eq!(result, Err(broker::PublishError::Unconfirmed));
+    assert_eq!(result, Err(PublishError::Unconfirmed));
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_and_takes_again() {
+    let house = House::new().await;
+    let limit = async |bytes: &str| -> String {
+        let words = ["CONFIG", "SET", "maxmemory", bytes];
+        house.server.command(&words).await
+    };
+    limit("1").await;
+    let feed = room("lobby");
+    let said = house.rooms.publish(&feed, publication("1", None));
+    assert_eq!(said.await, Err(PublishError::Full));
+    limit("0").await;
+    assert_eq!(house.say(&feed, 1, Some(LONG)).await.offset, 1);
+}
+
+#[tokio::test]
+async fn who_stops_publishes_first_or_says_so() {
+    let mut house = House::new().await;
+    let hard = CancellationToken::new();
+    let config = RoomsConfig {
+        hard: hard.clone(),
+        ..RoomsConfig::default()
+    };
+    let rooms = Rooms::spawn(house.redis.clone(), config, &house.tracker);
+    let said = publication("1", Some(LONG));
+    let done = rooms.begin(&room("lobby"), said.clone()).await.unwrap();
+    assert_eq!(done.await.unwrap().offset, 1);
+    house.server.kill();
+    let lost = rooms.begin(&room("lobby"), said).await.unwrap();
+    drop((rooms, house.rooms));
+    hard.cancel();
+    house.tracker.close();
+    house.tracker.wait().await;
+    assert_eq!(lost.await, Err(PublishError::Unconfirmed));
 }
