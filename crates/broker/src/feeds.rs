@@ -288,9 +288,10 @@ impl<L: Listener> Follower<L> {
                 channels.len() - 1
             });
             for line in text.split('\n') {
-                match serde_json::from_str(line) {
-                    Ok(event) => channels[index].1.push(event),
-                    Err(_) => warn!(channel, "a published message is no event; ignored"),
+                if let Ok(event) = serde_json::from_str(line) {
+                    channels[index].1.push(event);
+                } else {
+                    warn!(channel, "a published message is no event; ignored");
                 }
             }
         }

@@ -12,6 +12,7 @@ use broker::{
 use prometheus_client::registry::Registry;
 use service::{Handle, Readiness, health, listen};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
@@ -34,8 +35,8 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     redis: Redis,
-    access: Access,
-    namespaces: Namespaces,
+    access: Arc<Access>,
+    namespaces: Arc<Namespaces>,
 }
 
 impl App {
@@ -44,8 +45,8 @@ impl App {
         args.validate()?;
         let redis = Redis::new(&args.redis)?;
         let insecure = args.exposure.insecure;
-        let access = Access::new(&args.auth, insecure)?;
-        let namespaces = namespaces(&args)?;
+        let access = Arc::new(Access::new(&args.auth, insecure)?);
+        let namespaces = Arc::new(namespaces(&args)?);
         let (address, explicit) = args.address();
         let listener = listen::bind_or_free(address, access.may_be_exposed(), explicit).await?;
         let address = listener
@@ -116,70 +117,14 @@ impl App {
         life.spawn("drain", drain.run(life.soft(), life.hard(), stop.clone()));
         self.spawn_preflight(life);
 
-        let presence = Presence::new(self.redis.clone(), attendance::TTL);
-        let attendance = Arc::new(Attendance::new(presence.clone()));
-        let (beating, until) = (Arc::clone(&attendance), stop.clone());
-        life.spawn("presence", async move { beating.run(until).await });
-
+        let (shared, chat) = self.sessions(life, &channels, &metrics, stop.clone());
         let Self {
             args,
             listener,
             address,
             redis,
-            access,
-            namespaces,
+            ..
         } = self;
-        // The producers end with their last clones, and the last clones with the routes and the connections.
-        let producer = |queue| {
-            let config = producer_config(&args, life);
-            Producer::spawn(
-                redis.clone(),
-                queue,
-                args.queue.clone(),
-                config,
-                life.tracker(),
-            )
-        };
-        let chat = producer(plain::queue());
-        let producers: Vec<_> = namespaces
-            .queues()
-            .map(|queue| {
-                if *queue == plain::queue() {
-                    chat.clone()
-                } else {
-                    producer(queue.clone())
-                }
-            })
-            .collect();
-        let jobs = Arc::new(Jobs::new(
-            redis.clone(),
-            producers,
-            Control::new(redis.clone(), args.queue.clone()),
-            Arc::clone(&metrics),
-        ));
-        let rooms = RoomsConfig {
-            accept_timeout: Duration::from_millis(args.accept_timeout_ms),
-            hard: life.hard(),
-            ..RoomsConfig::default()
-        };
-        let timing = args.timing();
-        let access = Arc::new(access);
-        let shared = Shared {
-            redis: redis.clone(),
-            access: Arc::clone(&access),
-            namespaces: Arc::new(namespaces),
-            channels: Arc::clone(&channels),
-            jobs,
-            rooms: Rooms::spawn(redis.clone(), rooms, life.tracker()),
-            presence,
-            attendance,
-            users: Arc::<Users>::default(),
-            limits: args.client.limits(args.max_in_flight, timing.ping_interval),
-            page_bytes: (args.outbox_bytes / 4).min(256 * 1024),
-            metrics: Arc::clone(&metrics),
-            tracker: life.tracker().clone(),
-            stopping: life.soft(),
-        };
         let gateway = Gateway {
             origins: OriginPolicy::new(
                 &args.allowed_origins,
@@ -187,7 +132,7 @@ impl App {
             ),
             admission,
             hub,
-            access,
+            access: Arc::clone(&shared.access),
             channels,
             plain: RedisBackend::new(redis, args.queue.clone(), chat),
             sessions: Arc::new(shared),
@@ -197,7 +142,7 @@ impl App {
                 most => most as usize,
             },
             pong_timeout: Duration::from_millis(args.client.pong_timeout_ms),
-            timing,
+            timing: args.timing(),
             max_frame_bytes: args.max_frame_bytes,
             max_in_flight: args.max_in_flight,
             metrics,
@@ -206,6 +151,64 @@ impl App {
         let router =
             routes::router(Arc::new(gateway)).merge(health::router(readiness, Arc::new(registry)));
         life.spawn("listener", health::serve(listener, router, stop));
+    }
+
+    /// What sessions share, and who hands in the messages of the plain protocol.
+    fn sessions(
+        &self,
+        life: &Handle,
+        channels: &Arc<Channels>,
+        metrics: &Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> (Shared, Producer) {
+        let (args, redis) = (&self.args, &self.redis);
+        let presence = Presence::new(redis.clone(), attendance::TTL);
+        let attendance = Arc::new(Attendance::new(presence.clone()));
+        let beating = Arc::clone(&attendance);
+        life.spawn("presence", async move { beating.run(stop).await });
+        // The producers end with their last clones, and the last clones with the routes and the connections.
+        let producer = |queue| {
+            let config = producer_config(args, life);
+            let keep = args.queue.clone();
+            Producer::spawn(redis.clone(), queue, keep, config, life.tracker())
+        };
+        let chat = producer(plain::queue());
+        let others = self.namespaces.queues().map(|queue| {
+            if *queue == plain::queue() {
+                chat.clone()
+            } else {
+                producer(queue.clone())
+            }
+        });
+        let jobs = Jobs::new(
+            redis.clone(),
+            others,
+            Control::new(redis.clone(), args.queue.clone()),
+            Arc::clone(metrics),
+        );
+        let rooms = RoomsConfig {
+            accept_timeout: Duration::from_millis(args.accept_timeout_ms),
+            hard: life.hard(),
+            ..RoomsConfig::default()
+        };
+        let ping = args.timing().ping_interval;
+        let shared = Shared {
+            redis: redis.clone(),
+            access: Arc::clone(&self.access),
+            namespaces: Arc::clone(&self.namespaces),
+            channels: Arc::clone(channels),
+            jobs: Arc::new(jobs),
+            rooms: Rooms::spawn(redis.clone(), rooms, life.tracker()),
+            presence,
+            attendance,
+            users: Arc::<Users>::default(),
+            limits: args.client.limits(args.max_in_flight, ping),
+            page_bytes: (args.outbox_bytes / 4).min(256 * 1024),
+            metrics: Arc::clone(metrics),
+            tracker: life.tracker().clone(),
+            stopping: life.soft(),
+        };
+        (shared, chat)
     }
 
     fn spawn_preflight(&self, life: &Handle) {

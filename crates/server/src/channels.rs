@@ -24,7 +24,7 @@ const READY: Duration = Duration::from_secs(5);
 pub(crate) struct Channels {
     feeds: Feeds,
     metrics: Arc<Metrics>,
-    channels: Mutex<HashMap<Feed, Arc<Channel>>>,
+    open: Mutex<HashMap<Feed, Arc<Channel>>>,
 }
 
 /// One channel, while somebody is subscribed to it.
@@ -92,7 +92,7 @@ impl Channels {
         Self {
             feeds,
             metrics,
-            channels: Mutex::default(),
+            open: Mutex::default(),
         }
     }
 
@@ -165,13 +165,8 @@ impl Channels {
         self.lock().get(feed).cloned()
     }
 
-    /// How many channels somebody is subscribed to.
-    pub(crate) fn count(&self) -> usize {
-        self.lock().len()
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<Feed, Arc<Channel>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -225,10 +220,10 @@ impl Channel {
             }
         }
         for subscriber in state.subscribers.values_mut() {
-            let frames = match events.comings {
-                true if !subscriber.join_leave => continue,
-                _ => &events.pushes,
-            };
+            if events.comings && !subscriber.join_leave {
+                continue;
+            }
+            let frames = &events.pushes;
             match &mut subscriber.pending {
                 None => count(subscriber.outbox.push_all(frames), metrics),
                 Some(pending) if pending.frames.len() + frames.len() > PENDING => {

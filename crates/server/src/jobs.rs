@@ -369,7 +369,7 @@ fn accepted(queue: QueueName, topic: Topic, receipt: Receipt) -> Accepted {
 
 fn changed(id: JobId, done: Option<&Done>, verb: &str) -> Result<Changed, Refused> {
     match done {
-        Some(Done::Changed) => Ok(Changed {
+        Some(Done::Yes) => Ok(Changed {
             id,
             outcome: "done",
         }),

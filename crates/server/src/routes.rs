@@ -107,7 +107,7 @@ impl Gateway {
         let header = auth::bearer(request.headers()).map(str::to_owned);
         let admitted = match self.admit(request) {
             Ok(admitted) => admitted,
-            Err(response) => return response,
+            Err(response) => return *response,
         };
         let who = match self.access.admit(header.or(token).as_deref()).await {
             Ok(who) => who,
@@ -150,7 +150,7 @@ impl Gateway {
         let asked = Subprotocol::asked_for(&request);
         let admitted = match self.admit(request) {
             Ok(admitted) => admitted,
-            Err(response) => return response,
+            Err(response) => return *response,
         };
         let timing = Timing {
             idle_timeout: self.timing.ping_interval + self.pong_timeout,
@@ -167,14 +167,18 @@ impl Gateway {
     }
 
     /// Whether there may be one more connection, whoever it is.
-    fn admit(&self, mut request: Request) -> Result<Admitted, Response> {
+    fn admit(&self, mut request: Request) -> Result<Admitted, Box<Response>> {
         if let Err(error) = self.origins.check(request.headers()) {
             debug!(%error, "refused");
-            return Err(self.refuse("origin", (StatusCode::FORBIDDEN, format!("{error}\n"))));
+            let why = format!("{error}\n");
+            return Err(Box::new(
+                self.refuse("origin", (StatusCode::FORBIDDEN, why)),
+            ));
         }
         let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let address = address.map(|ConnectInfo(address)| address.ip().to_canonical());
-        let upgrade = Upgrade::of(&mut request).map_err(|error| self.refuse("handshake", error))?;
+        let upgrade =
+            Upgrade::of(&mut request).map_err(|error| Box::new(self.refuse("handshake", error)))?;
         let seat = match address.filter(|_| self.max_per_address < usize::MAX) {
             None => None,
             Some(address) => {
@@ -184,7 +188,7 @@ impl Gateway {
                 Some(seat.ok_or_else(|| {
                     let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
                     let why = "too many connections from your address\n";
-                    self.refuse("address", (StatusCode::TOO_MANY_REQUESTS, headers, why))
+                    Box::new(self.refuse("address", (StatusCode::TOO_MANY_REQUESTS, headers, why)))
                 })?)
             }
         };
@@ -195,7 +199,7 @@ impl Gateway {
             };
             let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
             let why = format!("{error}\n");
-            self.refuse(reason, (StatusCode::SERVICE_UNAVAILABLE, headers, why))
+            Box::new(self.refuse(reason, (StatusCode::SERVICE_UNAVAILABLE, headers, why)))
         })?;
         let guard = Guard {
             _place: place,

@@ -45,7 +45,7 @@ pub(crate) fn may(
     subscribed: bool,
 ) -> bool {
     let o = options;
-    let (granted, client, subscriber, anonymous) = match verb {
+    let (granted, every, subscribing, anonymous) = match verb {
         Verb::Publish => (
             who.may_publish(channel),
             o.allow_publish_for_client,
@@ -65,8 +65,8 @@ pub(crate) fn may(
             o.allow_history_for_anonymous,
         ),
     };
-    let anyhow = client && !is_private(channel) && users_of(channel).is_none();
-    granted || ((anyhow || subscriber && subscribed) && (!who.is_anonymous() || anonymous))
+    let anyhow = every && !is_private(channel) && users_of(channel).is_none();
+    granted || ((anyhow || subscribing && subscribed) && (!who.is_anonymous() || anonymous))
 }
 
 /// What a subscription to a room gets of what it wants.

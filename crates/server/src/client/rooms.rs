@@ -52,7 +52,7 @@ impl ClientSession {
             key: None,
         };
         let done = self.shared.rooms.publish(&feed, publication).await;
-        Ok(done.map(drop).map_err(|error| refused(&error)))
+        Ok(done.map(drop).map_err(refused))
     }
 
     /// The command `presence`.
@@ -274,7 +274,7 @@ fn wrong(name: &str) -> Result<Result<(), ClientError>, Close> {
     }
 }
 
-fn refused(error: &PublishError) -> ClientError {
+fn refused(error: PublishError) -> ClientError {
     tracing::debug!(%error, "a publication was not taken");
     ClientError::internal()
 }

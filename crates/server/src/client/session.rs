@@ -117,11 +117,10 @@ impl ClientSession {
         }
         match method {
             Method::Connect(connect) => self.connect(id, &connect).await,
-            Method::Pong => Ok(()),
+            // There is nobody whom a `send` would reach.
+            Method::Pong | Method::Send(_) => Ok(()),
             // Unsupported by SDKs and by Centrifugo; an error is friendlier than a close.
             Method::Ping => self.refuse(id, &ClientError::not_available()),
-            // There is nobody whom it would reach.
-            Method::Send(_) => Ok(()),
             Method::Subscribe(subscribe) => self.subscribe(id, &subscribe).await,
             Method::Unsubscribe(named) => {
                 if named.channel.is_empty() {

@@ -61,12 +61,12 @@ mod tests {
     fn seats_are_limited_for_each_and_come_back() {
         let users = Arc::<Users>::default();
         let first = users.enter("a", 2).unwrap();
-        let _second = users.enter("a", 2).unwrap();
+        let second = users.enter("a", 2).unwrap();
         assert!(users.enter("a", 2).is_none());
         assert!(users.enter("b", 2).is_some());
         drop(first);
         assert!(users.enter("a", 2).is_some());
-        drop(_second);
+        drop(second);
         assert!(users.lock().is_empty(), "nobody is remembered");
     }
 }
