@@ -67,11 +67,8 @@ pub struct ServerArgs {
     /// Over how long closes are spread at the end, in milliseconds
     #[arg(long, env = "DRAIN_WINDOW_MS", default_value_t = 5_000)]
     pub drain_window_ms: u64,
-    /// How clients show who they are.
-    #[command(flatten, next_help_heading = "Authentication")]
-    pub auth: AuthArgs,
     /// Who may reach it.
-    #[command(flatten, next_help_heading = "Options")]
+    #[command(flatten)]
     pub exposure: ExposureArgs,
     /// How it stops.
     #[command(flatten)]
@@ -79,6 +76,9 @@ pub struct ServerArgs {
     /// How it logs.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// How clients show who they are.
+    #[command(flatten, next_help_heading = "Authentication")]
+    pub auth: AuthArgs,
     /// Where Redis is.
     #[command(flatten, next_help_heading = "Redis")]
     pub redis: RedisArgs,
