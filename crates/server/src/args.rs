@@ -68,14 +68,8 @@ pub struct ServerArgs {
     /// Over how long closes are spread at the end, in milliseconds
     #[arg(long, env = "DRAIN_WINDOW_MS", default_value_t = 5_000)]
     pub drain_window_ms: u64,
-    /// What sessions of the Centrifugo protocol may do.
-    #[command(flatten, next_help_heading = "Sessions")]
-    pub client: ClientArgs,
-    /// How clients show who they are.
-    #[command(flatten, next_help_heading = "Authentication")]
-    pub auth: AuthArgs,
     /// Who may reach it.
-    #[command(flatten, next_help_heading = "Options")]
+    #[command(flatten)]
     pub exposure: ExposureArgs,
     /// How it stops.
     #[command(flatten)]
@@ -83,6 +77,12 @@ pub struct ServerArgs {
     /// How it logs.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// How clients show who they are.
+    #[command(flatten, next_help_heading = "Authentication")]
+    pub auth: AuthArgs,
+    /// What sessions of the Centrifugo protocol may do.
+    #[command(flatten, next_help_heading = "Sessions")]
+    pub client: ClientArgs,
     /// Where Redis is.
     #[command(flatten, next_help_heading = "Redis")]
     pub redis: RedisArgs,

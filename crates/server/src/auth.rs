@@ -6,7 +6,15 @@
 mod args;
 mod claims;
 mod error;
+mod fetch;
+mod jwk;
 mod key;
+mod key_set;
+#[cfg(test)]
+mod key_set_tests;
+#[cfg(test)]
+mod key_tests;
+mod key_url;
 mod pattern;
 mod seconds;
 mod secret;
@@ -15,6 +23,8 @@ mod subscription;
 mod tenant;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_keys;
 mod verifier;
 #[cfg(test)]
 mod verifier_tests;
@@ -26,7 +36,9 @@ use axum::http::{HeaderMap, Uri, header};
 
 pub use args::{AuthArgs, InvalidAuthArgs};
 pub use error::{Reason, TokenError};
+pub use jwk::NoKeySet;
 pub use key::KeyError;
+pub use key_url::KeyUrlError;
 pub use pattern::Pattern;
 pub use secret::Secret;
 pub use setup::SetupError;

@@ -132,10 +132,10 @@ impl Namespaces {
         file: Option<&str>,
     ) -> Result<Self, NamespacesError> {
         let queues: BTreeSet<_> = queues.into_iter().collect();
-        let file: File = file
-            .map(serde_json::from_str)
-            .transpose()?
-            .unwrap_or_default();
+        // An array would be taken for a struct's fields.
+        let file: Option<serde_json::Map<_, _>> = file.map(serde_json::from_str).transpose()?;
+        let file = file.map(|file| serde_json::from_value(file.into()));
+        let file: File = file.transpose()?.unwrap_or_default();
         let mut rooms = BTreeMap::new();
         rooms.insert(String::new(), Arc::new(file.without_namespace));
         for Named { name, options } in file.namespaces {

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::claims::Expected;
+use super::key_url::{KeyUrl, KeyUrlError};
 use super::secret::Secret;
 use super::setup::{self, SetupError};
 
@@ -66,6 +67,9 @@ pub enum InvalidAuthArgs {
         "{0} is set, but no key: set one of the --token-hmac-*, --token-public-key-* or --token-jwks-* options"
     )]
     NoKeys(&'static str),
+    /// The set of keys can't be fetched from there.
+    #[error("--token-jwks-url: {0}")]
+    JwksUrl(KeyUrlError),
 }
 
 impl AuthArgs {
@@ -74,15 +78,10 @@ impl AuthArgs {
         let is_empty =
             |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
         let secret = self.token_hmac_secret.as_ref();
-        let files = &self.token_public_key_file;
         for (is_empty, name) in [
             (
                 secret.is_some_and(|secret| secret.reveal().is_empty()),
                 "--token-hmac-secret",
-            ),
-            (
-                files.iter().any(|file| file.as_os_str().is_empty()),
-                "--token-public-key-file",
             ),
             (is_empty(&self.token_jwks_url), "--token-jwks-url"),
             (is_empty(&self.token_audience), "--token-audience"),
@@ -100,6 +99,7 @@ impl AuthArgs {
             let names = ("--token-jwks-url", "--token-jwks-file");
             return Err(InvalidAuthArgs::Both(names.0, names.1));
         }
+        self.jwks_url()?;
         for (is_set, name) in [
             (self.token_audience.is_some(), "--token-audience"),
             (self.token_issuer.is_some(), "--token-issuer"),
@@ -136,11 +136,79 @@ impl AuthArgs {
         Ok(Some(text.into()))
     }
 
+    /// Where a set of keys is fetched, if anywhere.
+    pub(super) fn jwks_url(&self) -> Result<Option<KeyUrl>, InvalidAuthArgs> {
+        let url = self.token_jwks_url.as_deref().map(KeyUrl::parse);
+        url.transpose().map_err(InvalidAuthArgs::JwksUrl)
+    }
+
     /// What every token must say.
     pub(super) fn expected(&self) -> Expected {
         Expected {
             audience: self.token_audience.clone(),
             issuer: self.token_issuer.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InvalidAuthArgs::{self, Both, Empty, JwksUrl, NoKeys};
+    use crate::auth::KeyUrlError;
+    use crate::auth::testing::args;
+
+    fn check(settings: &[&str]) -> Result<(), InvalidAuthArgs> {
+        args(settings).validate()
+    }
+
+    #[test]
+    fn each_key_is_enough() {
+        assert_eq!(check(&[]), Ok(()));
+        assert!(!args(&[]).has_keys());
+        for key in [
+            "--token-hmac-secret=x",
+            "--token-hmac-secret-file=x",
+            "--token-public-key-file=x,y",
+            "--token-jwks-url=http://id/keys",
+            "--token-jwks-file=x",
+        ] {
+            let all = [
+                key,
+                "--allow-anonymous",
+                "--token-issuer=a",
+                "--token-audience=b",
+            ];
+            assert_eq!(check(&all), Ok(()), "{key}");
+            assert!(args(&all).has_keys(), "{key}");
+        }
+        let files = args(&["--token-public-key-file=a,b", "--token-public-key-file=c"]);
+        assert_eq!(files.token_public_key_file.len(), 3);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let hmac = "--token-hmac-secret=x";
+        for (settings, error) in [
+            (&["--token-hmac-secret="][..], Empty("--token-hmac-secret")),
+            (&["--token-jwks-url= "], Empty("--token-jwks-url")),
+            (&[hmac, "--token-audience="], Empty("--token-audience")),
+            (&[hmac, "--token-issuer="], Empty("--token-issuer")),
+            (
+                &[hmac, "--token-hmac-secret-file=y"],
+                Both("--token-hmac-secret", "--token-hmac-secret-file"),
+            ),
+            (
+                &["--token-jwks-url=http://id/", "--token-jwks-file=y"],
+                Both("--token-jwks-url", "--token-jwks-file"),
+            ),
+            (&["--allow-anonymous"], NoKeys("--allow-anonymous")),
+            (&["--token-issuer=me"], NoKeys("--token-issuer")),
+            (
+                &["--token-jwks-url=https://id/"],
+                JwksUrl(KeyUrlError::Scheme),
+            ),
+        ] {
+            assert_eq!(check(settings), Err(error), "{settings:?}");
         }
     }
 }

@@ -139,6 +139,13 @@ impl Key {
         }
     }
 
+    /// The same key for one algorithm only, if it is for that one.
+    pub(super) fn only(mut self, algorithm: Algorithm) -> Option<Self> {
+        let is_for = self.is_for(algorithm);
+        self.validation.algorithms = vec![algorithm];
+        is_for.then_some(self)
+    }
+
     /// Whether tokens of this algorithm may be verified with it.
     pub(super) fn is_for(&self, algorithm: Algorithm) -> bool {
         self.validation.algorithms.contains(&algorithm)

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::InvalidAuthArgs;
+use super::jwk::NoKeySet;
 use super::key::KeyError;
 
 /// Why there is nothing to verify tokens with. Holds names of files, never what is in them.
@@ -43,6 +44,17 @@ pub enum SetupError {
         /// Why.
         source: KeyError,
     },
+    /// A set of keys is none.
+    #[error("the set of keys in {} can't be used", path.display())]
+    KeySet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: NoKeySet,
+    },
+    /// No token could be verified with the set.
+    #[error("the set of keys in {} holds none that can be used: RSA, EC on P-256 or P-384, or Ed25519 with a `kid`", .0.display())]
+    NoUsableKey(PathBuf),
 }
 
 /// The whole file, which may be `max` bytes long.

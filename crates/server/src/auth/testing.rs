@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::args::AuthArgs;
 use super::verifier::Verifier;
@@ -44,4 +45,16 @@ pub(super) fn sign_with(algorithm: Algorithm, secret: &[u8], claims: &impl Seria
 pub(super) fn token(header: &str, claims: &str, signature: &[u8]) -> String {
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
     format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// A JWK of members, and some more.
+pub(super) fn jwk(members: &[(&str, &str)], more: Value) -> Value {
+    let Value::Object(mut all) = more else {
+        panic!("a JWK is an object, not {more}");
+    };
+    let members = members
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()));
+    all.extend(members);
+    all.into()
 }

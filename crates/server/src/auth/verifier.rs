@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, decode_header};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, decode_header};
 use tracing::warn;
 
 use super::args::{AuthArgs, MAX_KEY_FILE_BYTES};
 use super::claims::{Claims, Expected};
 use super::error::{Reason, TokenError};
 use super::key::Key;
+use super::key_set::{KeySet, Pace};
 use super::setup::{self, SetupError};
 use super::subscription::SubscriptionToken;
 use crate::identity::Identity;
@@ -26,6 +27,8 @@ const SAFE_SECRET_BYTES: usize = 32;
 pub struct Verifier {
     /// Those that are there from the start.
     keys: Vec<Key>,
+    /// Those that come and go.
+    set: Option<KeySet>,
     expected: Expected,
 }
 
@@ -53,8 +56,14 @@ impl Verifier {
                 source,
             })?);
         }
+        let set = match (args.jwks_url()?, &args.token_jwks_file) {
+            (Some(url), _) => Some(KeySet::at(url, Pace::URL)),
+            (None, Some(path)) => Some(KeySet::in_file(path.clone(), Pace::FILE)?),
+            (None, None) => None,
+        };
         Ok(Some(Self {
             keys,
+            set,
             expected: args.expected(),
         }))
     }
@@ -69,7 +78,6 @@ impl Verifier {
         self.open(token).await?.subscription(&self.expected, now())
     }
 
-    #[expect(clippy::unused_async, reason = "keys that are fetched come next")]
     async fn open(&self, token: &str) -> Result<Claims, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Reason::TooLong.into());
@@ -78,7 +86,18 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(Reason::Critical.into());
         }
-        Ok(self.open_with_known(token, header.alg)?)
+        let why = match self.open_with_known(token, header.alg) {
+            Err(why @ (Reason::Signature | Reason::Algorithm)) => why,
+            opened => return Ok(opened?),
+        };
+        // A set holds public keys only.
+        let set = self.set.as_ref();
+        let set = set.filter(|_| header.alg.family() != AlgorithmFamily::Hmac);
+        match (set, header.kid) {
+            (None, _) => Err(why.into()),
+            (Some(_), None) => Err(Reason::UnknownKey.into()),
+            (Some(set), Some(name)) => Ok(set.key(&name, header.alg).await?.open(token)?),
+        }
     }
 
     /// Tries the keys that are there from the start.
@@ -98,4 +117,16 @@ impl Verifier {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+impl Verifier {
+    /// One with a set only.
+    pub(super) fn of_set(set: KeySet) -> Self {
+        Self {
+            keys: Vec::new(),
+            set: Some(set),
+            expected: Expected::default(),
+        }
+    }
 }
