@@ -6,8 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use broker::{
-    Control, Feeds, Preflight, Presence, Producer, ProducerConfig, Redis, RedisBackend, Rooms,
-    RoomsConfig,
+    Control, Feeds, Nodes, Preflight, Presence, Producer, ProducerConfig, Redis, RedisBackend,
+    Rooms, RoomsConfig,
 };
 use prometheus_client::registry::Registry;
 use service::{Handle, Readiness, health, listen};
@@ -17,10 +17,11 @@ use tracing::{error, info, warn};
 
 use crate::{
     Admission, Hub, Metrics, OriginPolicy, ServerArgs,
+    api::{self, Api, NodesTask},
     attendance::{self, Attendance},
     auth::Access,
     channels::Channels,
-    client::{Shared, Users},
+    client::{Roster, Shared, Users},
     delivery::Delivery,
     drain::Drain,
     jobs::Jobs,
@@ -125,6 +126,19 @@ impl App {
             redis,
             ..
         } = self;
+        let shared = Arc::new(shared);
+        let nodes = Nodes::new(redis.clone(), Presence::TTL);
+        let task = NodesTask {
+            nodes: nodes.clone(),
+            shared: Arc::clone(&shared),
+            name: address.to_string(),
+        };
+        life.spawn("nodes", task.run(stop.clone()));
+        let api = Api {
+            shared: Arc::clone(&shared),
+            nodes,
+            key: args.client.api_key.clone(),
+        };
         let gateway = Gateway {
             origins: OriginPolicy::new(
                 &args.allowed_origins,
@@ -135,7 +149,7 @@ impl App {
             access: Arc::clone(&shared.access),
             channels,
             plain: RedisBackend::new(redis, args.queue.clone(), chat),
-            sessions: Arc::new(shared),
+            sessions: shared,
             addresses: Arc::default(),
             max_per_address: match args.client.max_connections_per_ip {
                 0 => usize::MAX,
@@ -148,8 +162,9 @@ impl App {
             metrics,
             tracker: life.tracker().clone(),
         };
-        let router =
-            routes::router(Arc::new(gateway)).merge(health::router(readiness, Arc::new(registry)));
+        let router = routes::router(Arc::new(gateway))
+            .merge(api::router(Arc::new(api)))
+            .merge(health::router(readiness, Arc::new(registry)));
         life.spawn("listener", health::serve(listener, router, stop));
     }
 
@@ -202,6 +217,7 @@ impl App {
             presence,
             attendance,
             users: Arc::<Users>::default(),
+            roster: Arc::<Roster>::default(),
             limits: args.client.limits(args.max_in_flight, ping),
             page_bytes: (args.outbox_bytes / 4).min(256 * 1024),
             metrics: Arc::clone(metrics),

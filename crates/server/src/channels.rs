@@ -160,6 +160,11 @@ impl Channels {
         }
     }
 
+    /// How many channels somebody is subscribed to.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// The channel of a feed, if anybody is subscribed to it.
     pub(crate) fn get(&self, feed: &Feed) -> Option<Arc<Channel>> {
         self.lock().get(feed).cloned()

@@ -6,8 +6,10 @@
 mod args;
 mod connect;
 mod feature;
+mod orders;
 mod recovery;
 mod rooms;
+mod roster;
 mod rpc;
 mod session;
 mod shared;
@@ -15,6 +17,8 @@ mod subscribe;
 mod users;
 
 pub use args::ClientArgs;
+pub(crate) use roster::{Order, Roster, What};
 pub(crate) use session::ClientSession;
 pub(crate) use shared::{ClientLimits, Shared};
+pub(crate) use subscribe::kept;
 pub(crate) use users::{Seat, Users};

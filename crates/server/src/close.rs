@@ -24,6 +24,8 @@ pub enum Close {
     Protocol,
     /// The session's own protocol has a reason.
     Session(Disconnect),
+    /// A backend ends it, with this code and a reason that the session knows.
+    Asked(u16),
     /// The client ended it, with this code if it gave one.
     Peer(Option<u16>),
     /// The socket ended without a word, or took nothing for too long.
@@ -54,7 +56,7 @@ impl Close {
     /// The code of the close frame, or the one that the RFC has for an end without one.
     pub const fn code(self) -> u16 {
         match self {
-            Self::Peer(Some(code)) => code,
+            Self::Peer(Some(code)) | Self::Asked(code) => code,
             Self::Session(why) => why.code(),
             Self::Peer(None) => 1005,
             Self::GoingAway | Self::Idle => 1001,
@@ -76,6 +78,7 @@ impl Close {
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",
             Self::Session(_) => "session",
+            Self::Asked(_) => "asked",
             Self::Peer(_) => "peer",
             Self::Gone => "gone",
             Self::Stopped => "stopped",
@@ -92,6 +95,7 @@ impl Close {
             Self::TooLarge => "message too large",
             Self::Protocol => "protocol error",
             Self::Session(why) => why.reason(),
+            Self::Asked(code) => return Some(Frame::close(Some(code), "disconnected")),
             Self::Peer(code) => return Some(Frame::close(code, "")),
             Self::Gone | Self::Stopped => return None,
         };

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
 
 use crate::{
-    Batch, Close, Metrics, Outbox, Session,
+    Batch, Close, Frame, Metrics, Outbox, Session,
     inbound::Inbound,
     keepalive::{Due, Keepalive},
     outbox::Signal,
@@ -74,11 +74,11 @@ where
             let told = self.session.farewell(close);
             self.metrics.closed(told);
             self.session.ended(close);
-            if told.frame().is_some() {
+            if let Some(last) = self.session.last_frame(told) {
                 let outbox = Arc::clone(&self.outbox);
                 tokio::select! {
                     () = outbox.asked(Signal::Stop) => {}
-                    () = self.finish(close, told, &mut batch) => {}
+                    () = self.finish(close, last, &mut batch) => {}
                 }
             }
             close
@@ -109,15 +109,18 @@ where
     }
 
     /// Says goodbye, and makes sure that it can be heard.
-    async fn finish(&mut self, close: Close, told: Close, batch: &mut Batch) {
+    async fn finish(&mut self, close: Close, last: Frame, batch: &mut Batch) {
         let mut patience = CLOSE_TIMEOUT;
-        if matches!(close, Close::GoingAway | Close::Session(_)) {
+        if matches!(
+            close,
+            Close::GoingAway | Close::Session(_) | Close::Asked(_)
+        ) {
             self.outbox.take_rest(batch);
             patience = self.timing.write_timeout;
         } else {
             batch.cut();
         }
-        told.frame().into_iter().for_each(|frame| batch.push(frame));
+        batch.push(last);
         if !matches!(
             timeout(patience, batch.write(&mut self.writer)).await,
             Ok(Ok(()))
@@ -132,7 +135,7 @@ where
     async fn linger(&mut self, close: Close) {
         let answered = match close {
             Close::Peer(_) => true,
-            Close::GoingAway | Close::Slow | Close::Idle | Close::Session(_) => {
+            Close::GoingAway | Close::Slow | Close::Idle | Close::Session(_) | Close::Asked(_) => {
                 self.last_words(close).await
             }
             _ => false,
@@ -179,6 +182,13 @@ async fn read(
                 return Close::GoingAway;
             }
             message = inbound.next() => message,
+            () = outbox.poked() => {
+                if let Err(close) = session.on_poke().await {
+                    return close;
+                }
+                timer.as_mut().reset(next(&keepalive, session.due()));
+                continue;
+            }
             () = timer.as_mut() => {
                 let now = Instant::now();
                 match keepalive.due(now) {

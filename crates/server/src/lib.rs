@@ -7,6 +7,7 @@
 //! Knows neither the queue manager nor the worker.
 
 mod admission;
+mod api;
 mod app;
 mod args;
 mod attendance;

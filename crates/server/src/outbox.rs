@@ -8,7 +8,7 @@ use std::{
     future::poll_fn,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Poll, Waker},
 };
@@ -62,6 +62,8 @@ pub enum Pushed {
 pub struct Outbox {
     limits: Limits,
     signal: AtomicU8,
+    /// Whether the session is to look what is asked of it.
+    poked: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -87,6 +89,7 @@ impl Outbox {
         Self {
             limits,
             signal: AtomicU8::new(Signal::None as u8),
+            poked: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -167,6 +170,24 @@ impl Outbox {
     /// Why it is to be closed, if [`Self::kick`] said so.
     pub fn kicked(&self) -> Option<Disconnect> {
         self.lock().kick
+    }
+
+    /// Has the session look what is asked of it from outside.
+    pub fn poke(&self) {
+        self.poked.store(true, Ordering::Release);
+        wake(self.lock());
+    }
+
+    /// Waits until it was poked since the last time.
+    pub async fn poked(&self) {
+        poll_fn(|_| {
+            if self.poked.swap(false, Ordering::AcqRel) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Waits until no more than half of the outbox is used: for who has much to send and can wait.

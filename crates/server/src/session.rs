@@ -6,7 +6,7 @@ use std::future::Future;
 
 use tokio::time::Instant;
 
-use crate::{Close, Outbox};
+use crate::{Close, Frame, Outbox};
 
 /// The protocol state on one connection.
 pub trait Session: Send {
@@ -27,6 +27,11 @@ pub trait Session: Send {
         std::future::ready(Ok(()))
     }
 
+    /// Does what was asked of it from outside, after a poke of its outbox; an error ends the connection.
+    fn on_poke(&mut self) -> impl Future<Output = Result<(), Close>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Has a ping sent.
     fn ping(&mut self, outbox: &Outbox) {
         outbox.ping();
@@ -35,6 +40,11 @@ pub trait Session: Send {
     /// What the client is told when its connection ends.
     fn farewell(&self, close: Close) -> Close {
         close
+    }
+
+    /// The frame that says so; none where nobody would read it.
+    fn last_frame(&self, told: Close) -> Option<Frame> {
+        told.frame()
     }
 
     /// The connection has ended.

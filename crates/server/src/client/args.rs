@@ -6,6 +6,7 @@ use clap::{Args, value_parser};
 use protocol::QueueName;
 
 use super::ClientLimits;
+use crate::auth::Secret;
 
 /// What sessions may do, and what is served to them.
 #[derive(Args, Clone, Debug)]
@@ -22,6 +23,9 @@ pub struct ClientArgs {
     /// A JSON file with the namespaces of rooms and their options; without one there are no rooms that anybody may use
     #[arg(long, env = "NAMESPACES_FILE", value_name = "FILE")]
     pub namespaces_file: Option<PathBuf>,
+    /// The key with which backends call the server API under `/api`; without one it is off
+    #[arg(long, env = "API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub api_key: Option<Secret>,
     /// How many channels a session may be subscribed to
     #[arg(long, env = "MAX_SUBSCRIPTIONS", default_value_t = 128, value_parser = value_parser!(u32).range(1..=10_000))]
     pub max_subscriptions: u32,

@@ -70,6 +70,10 @@ impl ClientSession {
             who: Arc::clone(&who),
             expires: expires.map(|(end, _)| end),
             _seat: seat,
+            listed: self
+                .shared
+                .roster
+                .enter(&who.user, &self.client, self.number, &self.outbox),
         });
         let mut subs = BTreeMap::new();
         let mut begun = Vec::new();

@@ -15,7 +15,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     feature::{Verb, may},
     session::{ClientSession, Sub},
-    subscribe::history,
+    subscribe::kept,
 };
 use crate::{
     Close,
@@ -48,7 +48,7 @@ impl ClientSession {
         let body = to_raw_value(&body).expect("it is JSON");
         let publication = Publication {
             body,
-            history: history(&options),
+            history: kept(&options),
             key: None,
         };
         let done = self.shared.rooms.publish(&feed, publication).await;

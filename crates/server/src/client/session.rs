@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::debug;
 
-use super::{Shared, users::Seat};
+use super::{Shared, roster::Listed, users::Seat};
 use crate::{
     Close, Frame, Outbox, Session, bucket::Bucket, channels::Subscription,
     client::feature::Features, identity::Identity, jobs::Abandoned,
@@ -40,6 +40,8 @@ pub(crate) struct ClientSession {
     errors: Bucket,
     /// Jobs to be cancelled when the client leaves.
     pub(super) abandoned: Vec<Abandoned>,
+    /// What a backend says to the client when it disconnects it.
+    pub(super) parting: String,
 }
 
 /// Where a session is.
@@ -58,6 +60,7 @@ pub(super) struct Open {
     /// When it ends unless its token is renewed.
     pub(super) expires: Option<Instant>,
     pub(super) _seat: Option<Seat>,
+    pub(super) listed: Listed,
 }
 
 /// A subscription of a session.
@@ -87,6 +90,7 @@ impl ClientSession {
             submits: Bucket::new(submits, submits * 2.0),
             errors: Bucket::new(ERRORS_PER_SECOND, ERRORS),
             abandoned: Vec::new(),
+            parting: String::new(),
             shared,
         }
     }
@@ -280,9 +284,20 @@ impl Session for ClientSession {
         }
     }
 
+    async fn on_poke(&mut self) -> Result<(), Close> {
+        self.obey().await
+    }
+
     fn ping(&mut self, outbox: &Outbox) {
         if matches!(self.phase, Phase::Open(_)) {
             let _ = outbox.push(Frame::text(PING));
+        }
+    }
+
+    fn last_frame(&self, told: Close) -> Option<Frame> {
+        match told {
+            Close::Asked(code) => Some(Frame::close(Some(code), &self.parting)),
+            told => told.frame(),
         }
     }
 

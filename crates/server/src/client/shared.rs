@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use broker::{Presence, Redis, Rooms};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Users;
+use super::{Roster, Users};
 use crate::{
     Metrics, attendance::Attendance, auth::Access, channels::Channels, jobs::Jobs,
     namespaces::Namespaces,
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) presence: Presence,
     pub(crate) attendance: Arc<Attendance>,
     pub(crate) users: Arc<Users>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) limits: ClientLimits,
     /// How many bytes of missed events are sent at once.
     pub(crate) page_bytes: usize,

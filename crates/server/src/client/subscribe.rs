@@ -82,7 +82,7 @@ impl ClientSession {
             Target::Topic(_) => (Features::JOB, None),
             Target::Room(options) => (
                 Features::with(&who, name, options, &wants, grant.overrides),
-                history(options),
+                kept(options),
             ),
         };
         let plan = Plan {
@@ -152,7 +152,7 @@ impl ClientSession {
             Target::Topic(_) => (Features::JOB, None),
             Target::Room(options) => (
                 Features::of_room(&who, name, options, wants, token.as_ref()),
-                history(options),
+                kept(options),
             ),
         };
         let (info, data) = token.map_or((None, None), |token| (token.grant.info, token.grant.data));
@@ -284,7 +284,7 @@ impl ClientSession {
 pub(super) struct ServerSide(Plan);
 
 /// What a room remembers.
-pub(super) fn history(options: &crate::namespaces::RoomOptions) -> Option<History> {
+pub(crate) fn kept(options: &crate::namespaces::RoomOptions) -> Option<History> {
     let ttl = Duration::from_secs(options.history_ttl_secs);
     options
         .has_history()
