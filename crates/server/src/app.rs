@@ -6,8 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use broker::{
-    Control, Feeds, Nodes, Preflight, Presence, Producer, ProducerConfig, Redis, RedisBackend,
-    Rooms, RoomsConfig,
+    Control, Feed, Feeds, Nodes, Preflight, Presence, Producer, ProducerConfig, Redis,
+    RedisBackend, Rooms, RoomsConfig,
 };
 use prometheus_client::registry::Registry;
 use service::{Handle, Readiness, health, listen};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Admission, Hub, Metrics, OriginPolicy, ServerArgs,
+    Admission, Hub, Metrics, OriginPolicy, Room, ServerArgs,
     api::{self, Api, NodesTask},
     attendance::{self, Attendance},
     auth::Access,
@@ -94,6 +94,9 @@ impl App {
         ));
         let feeds = Feeds::default();
         let channels = Arc::new(Channels::new(feeds.clone(), Arc::clone(&metrics)));
+        let lobby = Room::lobby().channel();
+        let feed = Feed::topic(self.redis.prefix(), &lobby);
+        channels.keep(&feed, &lobby.to_string());
         let delivery = Delivery {
             channels: Arc::clone(&channels),
             subscribed: readiness.check("subscribed"),

@@ -46,6 +46,8 @@ struct State {
     plain: HashMap<u64, Arc<Outbox>>,
     /// Subscriptions of Centrifugo sessions.
     subscribers: HashMap<u64, Subscriber>,
+    /// Whether it is followed although nobody is here.
+    kept: bool,
 }
 
 struct Subscriber {
@@ -107,6 +109,13 @@ impl Channels {
         self.enter(feed, name, Encoding::Events, id, |state| {
             state.plain.insert(id, Arc::clone(outbox));
         })
+    }
+
+    /// Follows a feed for good, so that the first who comes need not wait for it.
+    pub(crate) fn keep(self: &Arc<Self>, feed: &Feed, name: &str) {
+        drop(self.enter(feed, name, Encoding::Events, u64::MAX, |state| {
+            state.kept = true;
+        }));
     }
 
     /// Adds a session. What comes is kept back until [`Subscription::go_live`].
@@ -341,7 +350,7 @@ impl Drop for Subscription {
         state.plain.remove(&self.id);
         state.subscribers.remove(&self.id);
         self.channels.metrics.subscriptions.dec();
-        if state.plain.is_empty() && state.subscribers.is_empty() {
+        if state.plain.is_empty() && state.subscribers.is_empty() && !state.kept {
             // Another channel may have taken its place, if this was its second dropping.
             if channels
                 .get(&self.channel.feed)

@@ -15,7 +15,9 @@ use protocol::{
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::{Close, Frame, Metrics, Outbox, Session, message_span::MessageSpan};
+use crate::{
+    Close, Frame, Metrics, Outbox, Session, channels::Subscription, message_span::MessageSpan,
+};
 
 /// The queue that messages go to.
 pub(crate) fn queue() -> QueueName {
@@ -77,6 +79,9 @@ fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
 /// The plain protocol's state on one connection.
 pub struct PlainSession {
     room: Room,
+    place: Subscription,
+    /// Whether the room's channel is followed here: what is said before would not come back to who said it.
+    followed: bool,
     jobs: RedisBackend,
     outbox: Arc<Outbox>,
     in_flight: Arc<Semaphore>,
@@ -86,8 +91,9 @@ pub struct PlainSession {
 
 impl PlainSession {
     /// A session that hands in to its own clone of `jobs`, at most `max_in_flight` messages at a time.
-    pub fn new(
+    pub(crate) fn new(
         room: Room,
+        place: Subscription,
         jobs: RedisBackend,
         outbox: Arc<Outbox>,
         max_in_flight: u32,
@@ -96,6 +102,8 @@ impl PlainSession {
         let in_flight = Arc::new(Semaphore::new(max_in_flight as usize));
         Self {
             room,
+            place,
+            followed: false,
             jobs,
             outbox,
             in_flight,
@@ -114,6 +122,14 @@ impl Session for PlainSession {
                 return Ok(());
             }
         };
+        if !self.followed {
+            if self.place.ready().await.is_err() {
+                let why = "Redis is away: try again later";
+                refuse(&self.outbox, &self.metrics, ErrorCode::Unavailable, &why);
+                return Ok(());
+            }
+            self.followed = true;
+        }
         let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
         let permit = Arc::clone(&self.in_flight).acquire_owned().await;
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));

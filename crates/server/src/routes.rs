@@ -135,12 +135,13 @@ impl Gateway {
                 let subscription = gateway.channels.join(&feed, &name, member.id(), outbox);
                 let session = PlainSession::new(
                     room,
+                    subscription,
                     gateway.plain.clone(),
                     Arc::clone(outbox),
                     gateway.max_in_flight,
                     Arc::clone(&gateway.metrics),
                 );
-                (session, subscription)
+                (session, ())
             },
         )
     }
