@@ -22,6 +22,7 @@ mod server;
 mod stack;
 mod test;
 mod tidy;
+mod token;
 mod wheel;
 mod workspace;
 
@@ -39,6 +40,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Scale(scale::ScaleArgs),
     Faults(faults::FaultsArgs),
+    Token(token::TokenArgs),
     Lint(ci::LintArgs),
     Ci(ci::CiArgs),
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Lint(args) => ci::lint(&args),
         Command::Ci(args) => Ok(ci::run(&args)),
     };

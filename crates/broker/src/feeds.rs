@@ -5,6 +5,8 @@
 //! compared with the logs every few seconds, because pub/sub forgets silently. What a feed's events mean is its
 //! [`Listener`]'s business.
 
+mod followed;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -19,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis};
+
+use followed::{Followed, Verdict};
 
 /// How often positions are compared with the logs.
 const CHECK: Duration = Duration::from_secs(10);
@@ -125,36 +129,6 @@ struct Follower<L> {
     listener: L,
     /// By pub/sub channel.
     followed: HashMap<String, Followed>,
-}
-
-struct Followed {
-    feed: Feed,
-    /// Up to where everything was delivered; absent until the log was read.
-    position: Option<Position>,
-}
-
-/// What a live event means to who stands at a position.
-#[derive(PartialEq, Eq)]
-enum Verdict {
-    Next,
-    Seen,
-    Gap,
-}
-
-impl Followed {
-    fn judge(&self, event: &Envelope<'_>) -> Verdict {
-        if event.offset == 0 {
-            return Verdict::Next;
-        }
-        match &self.position {
-            // The log is read after this.
-            None => Verdict::Seen,
-            Some(at) if at.epoch != event.epoch => Verdict::Gap,
-            Some(at) if event.offset <= at.offset => Verdict::Seen,
-            Some(at) if event.offset == at.offset + 1 => Verdict::Next,
-            Some(_) => Verdict::Gap,
-        }
-    }
 }
 
 impl<L: Listener> Follower<L> {
@@ -288,9 +262,10 @@ impl<L: Listener> Follower<L> {
                 channels.len() - 1
             });
             for line in text.split('\n') {
-                match serde_json::from_str(line) {
-                    Ok(event) => channels[index].1.push(event),
-                    Err(_) => warn!(channel, "a published message is no event; ignored"),
+                if let Ok(event) = serde_json::from_str(line) {
+                    channels[index].1.push(event);
+                } else {
+                    warn!(channel, "a published message is no event; ignored");
                 }
             }
         }

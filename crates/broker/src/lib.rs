@@ -4,6 +4,9 @@
 //! - [`RedisBackend`] is the apalis backend: a sink for those who submit, a source for those who work.
 //! - [`Feeds`] delivers the events of any number of channels, in order and without gaps, across reconnects; [`follow`]
 //!   those of one.
+//! - [`Rooms`] publishes to rooms, which belong to no queue and have a history of their own.
+//! - [`Presence`] knows who is in a room, over all servers.
+//! - [`Nodes`] are the servers that are there, and what they tell one another.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -33,14 +36,17 @@ mod keys;
 mod lease;
 mod log;
 mod maintenance;
+mod nodes;
 mod outcome;
 mod pairs;
 mod preflight;
+mod presence;
 mod producer;
 mod pulse;
 mod receipt;
 mod record;
 mod registry;
+mod rooms;
 mod round;
 mod scan;
 mod script;
@@ -68,12 +74,15 @@ pub use inspect::{Counts, Inspector, TenantStatus, Totals};
 pub use keys::Keys;
 pub use log::{LogPage, LogTop, Part, Position};
 pub use maintenance::{Maintenance, Swept};
+pub use nodes::{Nodes, TellError};
 pub use outcome::{JobError, Output};
 pub use preflight::{Preflight, Warning};
+pub use presence::{Entrant, Presence, PresenceStats, Present};
 pub use producer::{Producer, ProducerConfig};
 pub use pulse::Pulse;
 pub use receipt::{OnReceipt, Receipt, SubmitError};
 pub use registry::{WorkerCard, WorkerStatus};
+pub use rooms::{History, Publication, PublishError, Publishing, Rooms, RoomsConfig};
 pub use scan::{JobSummary, Scan};
 pub use settings::{QueueSettings, Rate, TenantLimits};
 pub use span::{AttemptSpan, Spans};

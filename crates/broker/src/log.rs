@@ -118,6 +118,14 @@ impl Redis {
         })
     }
 
+    /// How many connections follow a feed now, of whichever process.
+    pub async fn followers(&self, feed: &Feed) -> Result<u64, Error> {
+        let mut cmd = redis::cmd("PUBSUB");
+        cmd.arg("NUMSUB").arg(feed.channel());
+        let (_, count): (String, u64) = self.query(&cmd).await?;
+        Ok(count)
+    }
+
     /// Where the logs of feeds are, in their order.
     pub async fn tops<'a>(
         &self,

@@ -142,6 +142,23 @@ impl Producer {
         )
     }
 
+    /// Hands a job in, in order with this task's others, and has `done` called once with what became of it. `done` runs on
+    /// the storing task and must not block.
+    pub async fn hand_in(
+        &self,
+        id: JobId,
+        job: Job,
+        done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
+    ) {
+        if let Err(error) = job.validate() {
+            return done(Err(error.into()));
+        }
+        match self.submissions.reserve().await {
+            Ok(place) => place.send(Submission::new(id, job, done)),
+            Err(_) => done(Err(SubmitError::Stopping)),
+        }
+    }
+
     /// Stores one job under the given id, and waits until it is stored. Handing in the same id again is safe.
     pub async fn submit(&self, id: JobId, job: Job) -> Result<Receipt, SubmitError> {
         job.validate()?;

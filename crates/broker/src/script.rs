@@ -62,6 +62,46 @@ pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
+    let shared = [
+        include_str!("lua/prelude.lua"),
+        include_str!("lua/log.lua"),
+        include_str!("lua/publish.lua"),
+    ]
+    .join("\n");
+    Script::new(&format!("#!lua flags=\n{shared}"))
+});
+pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "#!lua flags=allow-oom\n{}",
+        include_str!("lua/forget.lua")
+    ))
+});
+
+/// A script about who is in rooms.
+fn presence(flags: &str, body: &str) -> Script {
+    let shared = include_str!("lua/presence/room.lua");
+    Script::new(&format!("#!lua flags={flags}\n{shared}\n{body}"))
+}
+
+pub(crate) static ENTER: LazyLock<Script> =
+    LazyLock::new(|| presence("", include_str!("lua/presence/enter.lua")));
+pub(crate) static LEAVE: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/leave.lua")));
+pub(crate) static REFRESH: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/refresh.lua")));
+pub(crate) static STATS: LazyLock<Script> =
+    LazyLock::new(|| presence("allow-oom", include_str!("lua/presence/stats.lua")));
+pub(crate) static LIST: LazyLock<Script> =
+    LazyLock::new(|| presence("no-writes", include_str!("lua/presence/list.lua")));
+
+/// The script that publishes to rooms, with the arguments that its prelude reads. Its logs have limits of their own.
+pub(crate) fn publish(base: &str) -> ScriptInvocation<'static> {
+    let mut invocation = PUBLISH.prepare_invoke();
+    invocation.key(base).arg(fresh_epoch()).arg(0).arg(0).arg(0);
+    invocation
+}
+
 /// A writing script with the arguments that its prelude reads.
 pub(crate) fn invoke<'a>(
     script: &'a Script,

@@ -5,17 +5,28 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use broker::{Preflight, Producer, ProducerConfig, Redis, RedisBackend};
+use broker::{
+    Control, Feed, Feeds, Nodes, Preflight, Presence, Producer, ProducerConfig, Redis,
+    RedisBackend, Rooms, RoomsConfig,
+};
 use prometheus_client::registry::Registry;
 use service::{Handle, Readiness, health, listen};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    Admission, Hub, Metrics, OriginPolicy, ServerArgs,
+    Admission, Hub, Metrics, OriginPolicy, Room, ServerArgs,
+    api::{self, Api, NodesTask},
+    attendance::{self, Attendance},
+    auth::Access,
+    channels::Channels,
+    client::{Roster, Shared, Users},
+    delivery::Delivery,
     drain::Drain,
+    jobs::Jobs,
+    namespaces::Namespaces,
     plain, probe,
-    relay::Relay,
     routes::{self, Gateway},
 };
 
@@ -25,20 +36,30 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     redis: Redis,
+    access: Arc<Access>,
+    namespaces: Arc<Namespaces>,
 }
 
 impl App {
-    /// Checks the settings and binds the address.
+    /// Checks the settings, reads the files that they name, and binds the address.
     pub async fn build(args: ServerArgs) -> anyhow::Result<Self> {
         args.validate()?;
         let redis = Redis::new(&args.redis)?;
+        let insecure = args.exposure.insecure;
+        let access = Arc::new(Access::new(&args.auth, insecure)?);
+        let namespaces = Arc::new(namespaces(&args)?);
         let (address, explicit) = args.address();
-        let listener = listen::bind_or_free(address, args.exposure.insecure, explicit).await?;
+        let listener = listen::bind_or_free(address, access.may_be_exposed(), explicit).await?;
         let address = listener
             .local_addr()
             .context("a bound socket has no address")?;
-        info!(%address, redis = redis.address(), "listening");
-        if args.exposure.insecure && args.allowed_origins.is_empty() {
+        info!(
+            %address,
+            redis = redis.address(),
+            tokens = access.is_configured(),
+            "listening"
+        );
+        if insecure && args.allowed_origins.is_empty() {
             warn!(
                 "--insecure without --allowed-origins: pages under any name of this host may connect"
             );
@@ -48,6 +69,8 @@ impl App {
             listener,
             address,
             redis,
+            access,
+            namespaces,
         })
     }
 
@@ -58,70 +81,67 @@ impl App {
 
     /// Starts everything, as tasks of the process.
     pub fn spawn(self, life: &Handle) {
-        let Self {
-            args,
-            listener,
-            address,
-            redis,
-        } = self;
         // Serving ends after the last connection: until then it says that it is not ready.
         let stop = life.hard().child_token();
         let metrics = Arc::<Metrics>::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
         let readiness = Readiness::new();
-        let hub = Arc::new(Hub::new(args.outbox(), Arc::clone(&metrics)));
+        let hub = Arc::new(Hub::new(self.args.outbox()));
         let admission = Arc::new(Admission::new(
-            args.max_connections as usize,
+            self.args.max_connections as usize,
             Arc::clone(&metrics),
         ));
-
-        let relay = Relay {
-            redis: redis.clone(),
-            hub: Arc::clone(&hub),
+        let feeds = Feeds::default();
+        let channels = Arc::new(Channels::new(feeds.clone(), Arc::clone(&metrics)));
+        let lobby = Room::lobby().channel();
+        let feed = Feed::topic(self.redis.prefix(), &lobby);
+        channels.keep(&feed, &lobby.to_string());
+        let delivery = Delivery {
+            channels: Arc::clone(&channels),
             subscribed: readiness.check("subscribed"),
             metrics: Arc::clone(&metrics),
         };
-        life.spawn("relay", relay.run(stop.clone()));
+        life.spawn(
+            "feeds",
+            feeds.run(self.redis.clone(), delivery, stop.clone()),
+        );
         let check = readiness.check("redis");
         life.spawn(
             "redis probe",
-            probe::watch(redis.clone(), check, stop.clone()),
+            probe::watch(self.redis.clone(), check, stop.clone()),
         );
         let drain = Drain {
             readiness: readiness.clone(),
             admission: Arc::clone(&admission),
             hub: Arc::clone(&hub),
-            delay: Duration::from_millis(args.drain_delay_ms),
-            window: Duration::from_millis(args.drain_window_ms),
+            delay: Duration::from_millis(self.args.drain_delay_ms),
+            window: Duration::from_millis(self.args.drain_window_ms),
         };
         life.spawn("drain", drain.run(life.soft(), life.hard(), stop.clone()));
+        self.spawn_preflight(life);
 
-        let (handle, preflight, durability) = (life.clone(), redis.clone(), args.durability);
-        life.spawn("preflight", async move {
-            let report = Preflight::report(&preflight, durability);
-            let soft = handle.soft();
-            if let Some(Err(error)) = soft.run_until_cancelled(report).await {
-                error!("{error}");
-                handle.fail();
-            }
-        });
-        let config = ProducerConfig {
-            durability: args.durability.durability,
-            replicas: args.durability.replicas,
-            accept_timeout: Duration::from_millis(args.accept_timeout_ms),
-            hard: life.hard(),
-            ..ProducerConfig::default()
+        let (shared, chat) = self.sessions(life, &channels, &metrics, stop.clone());
+        let Self {
+            args,
+            listener,
+            address,
+            redis,
+            ..
+        } = self;
+        let shared = Arc::new(shared);
+        let nodes = Nodes::new(redis.clone(), Presence::TTL);
+        let task = NodesTask {
+            nodes: nodes.clone(),
+            shared: Arc::clone(&shared),
+            name: address.to_string(),
         };
-        let queue = args.queue.clone();
-        let producer = Producer::spawn(
-            redis.clone(),
-            plain::queue(),
-            queue.clone(),
-            config,
-            life.tracker(),
-        );
-        // The producer ends with its last clone, and the last clone with the routes and the connections.
+        life.spawn("nodes", task.run(stop.clone()));
+        let api = Api {
+            shared: Arc::clone(&shared),
+            nodes,
+            key: args.client.api_key.clone(),
+        };
         let gateway = Gateway {
             origins: OriginPolicy::new(
                 &args.allowed_origins,
@@ -129,15 +149,119 @@ impl App {
             ),
             admission,
             hub,
-            jobs: RedisBackend::new(redis, queue, producer),
+            access: Arc::clone(&shared.access),
+            channels,
+            plain: RedisBackend::new(redis, args.queue.clone(), chat),
+            sessions: shared,
+            addresses: Arc::default(),
+            max_per_address: match args.client.max_connections_per_ip {
+                0 => usize::MAX,
+                most => most as usize,
+            },
+            pong_timeout: Duration::from_millis(args.client.pong_timeout_ms),
             timing: args.timing(),
             max_frame_bytes: args.max_frame_bytes,
             max_in_flight: args.max_in_flight,
             metrics,
             tracker: life.tracker().clone(),
         };
-        let router =
-            routes::router(Arc::new(gateway)).merge(health::router(readiness, Arc::new(registry)));
+        let router = routes::router(Arc::new(gateway))
+            .merge(api::router(Arc::new(api)))
+            .merge(health::router(readiness, Arc::new(registry)));
         life.spawn("listener", health::serve(listener, router, stop));
+    }
+
+    /// What sessions share, and who hands in the messages of the plain protocol.
+    fn sessions(
+        &self,
+        life: &Handle,
+        channels: &Arc<Channels>,
+        metrics: &Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> (Shared, Producer) {
+        let (args, redis) = (&self.args, &self.redis);
+        let presence = Presence::new(redis.clone(), attendance::TTL);
+        let attendance = Arc::new(Attendance::new(presence.clone()));
+        let beating = Arc::clone(&attendance);
+        life.spawn("presence", async move { beating.run(stop).await });
+        // The producers end with their last clones, and the last clones with the routes and the connections.
+        let producer = |queue| {
+            let config = producer_config(args, life);
+            let keep = args.queue.clone();
+            Producer::spawn(redis.clone(), queue, keep, config, life.tracker())
+        };
+        let chat = producer(plain::queue());
+        let others = self.namespaces.queues().map(|queue| {
+            if *queue == plain::queue() {
+                chat.clone()
+            } else {
+                producer(queue.clone())
+            }
+        });
+        let jobs = Jobs::new(
+            redis.clone(),
+            others,
+            Control::new(redis.clone(), args.queue.clone()),
+            Arc::clone(metrics),
+        );
+        let rooms = RoomsConfig {
+            accept_timeout: Duration::from_millis(args.accept_timeout_ms),
+            hard: life.hard(),
+            ..RoomsConfig::default()
+        };
+        let ping = args.timing().ping_interval;
+        let shared = Shared {
+            redis: redis.clone(),
+            access: Arc::clone(&self.access),
+            namespaces: Arc::clone(&self.namespaces),
+            channels: Arc::clone(channels),
+            jobs: Arc::new(jobs),
+            rooms: Rooms::spawn(redis.clone(), rooms, life.tracker()),
+            presence,
+            attendance,
+            users: Arc::<Users>::default(),
+            roster: Arc::<Roster>::default(),
+            limits: args.client.limits(args.max_in_flight, ping),
+            page_bytes: (args.outbox_bytes / 4).min(256 * 1024),
+            metrics: Arc::clone(metrics),
+            tracker: life.tracker().clone(),
+            stopping: life.soft(),
+        };
+        (shared, chat)
+    }
+
+    fn spawn_preflight(&self, life: &Handle) {
+        let (handle, redis, durability) = (life.clone(), self.redis.clone(), self.args.durability);
+        life.spawn("preflight", async move {
+            let report = Preflight::report(&redis, durability);
+            let soft = handle.soft();
+            if let Some(Err(error)) = soft.run_until_cancelled(report).await {
+                error!("{error}");
+                handle.fail();
+            }
+        });
+    }
+}
+
+fn namespaces(args: &ServerArgs) -> anyhow::Result<Namespaces> {
+    let file = args.client.namespaces_file.as_ref();
+    let text = file
+        .map(|path| {
+            std::fs::read_to_string(path)
+                .with_context(|| format!("--namespaces-file: can't read {}", path.display()))
+        })
+        .transpose()?;
+    let queues = args.client.queues.iter().cloned();
+    let prefix = &args.redis.key_prefix;
+    Ok(Namespaces::new(prefix, queues, text.as_deref())?)
+}
+
+fn producer_config(args: &ServerArgs, life: &Handle) -> ProducerConfig {
+    ProducerConfig {
+        durability: args.durability.durability,
+        replicas: args.durability.replicas,
+        accept_timeout: Duration::from_millis(args.accept_timeout_ms),
+        hard: life.hard(),
+        ..ProducerConfig::default()
     }
 }

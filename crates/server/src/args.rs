@@ -12,6 +12,8 @@ use clap::{Parser, value_parser};
 use protocol::limits;
 use service::{ExposureArgs, ShutdownArgs, TelemetryArgs};
 
+use crate::auth::{AuthArgs, InvalidAuthArgs};
+use crate::client::ClientArgs;
 use crate::{Limits, Timing};
 
 /// Where the server listens unless it is told.
@@ -75,6 +77,12 @@ pub struct ServerArgs {
     /// How it logs.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// How clients show who they are.
+    #[command(flatten, next_help_heading = "Authentication")]
+    pub auth: AuthArgs,
+    /// What sessions of the Centrifugo protocol may do.
+    #[command(flatten, next_help_heading = "Sessions")]
+    pub client: ClientArgs,
     /// Where Redis is.
     #[command(flatten, next_help_heading = "Redis")]
     pub redis: RedisArgs,
@@ -127,6 +135,9 @@ pub enum InvalidArgs {
     /// A pattern that fits nothing.
     #[error("--allowed-origins has an empty entry")]
     EmptyOrigin,
+    /// Authentication.
+    #[error(transparent)]
+    Auth(#[from] InvalidAuthArgs),
 }
 
 impl ServerArgs {
@@ -161,6 +172,7 @@ impl ServerArgs {
         {
             return Err(InvalidArgs::EmptyOrigin);
         }
+        self.auth.validate()?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Clients decide by the code: 1001 and 1013 mean that connecting again makes sense, at once or in a while.
 
+use protocol::centrifugo::Disconnect;
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError, protocol::CloseFrame};
 
 use crate::Frame;
@@ -21,6 +22,10 @@ pub enum Close {
     TooLarge,
     /// The client broke the rules of the WebSocket protocol.
     Protocol,
+    /// The session's own protocol has a reason.
+    Session(Disconnect),
+    /// A backend ends it, with this code and a reason that the session knows.
+    Asked(u16),
     /// The client ended it, with this code if it gave one.
     Peer(Option<u16>),
     /// The socket ended without a word, or took nothing for too long.
@@ -51,7 +56,8 @@ impl Close {
     /// The code of the close frame, or the one that the RFC has for an end without one.
     pub const fn code(self) -> u16 {
         match self {
-            Self::Peer(Some(code)) => code,
+            Self::Peer(Some(code)) | Self::Asked(code) => code,
+            Self::Session(why) => why.code(),
             Self::Peer(None) => 1005,
             Self::GoingAway | Self::Idle => 1001,
             Self::Protocol => 1002,
@@ -71,6 +77,8 @@ impl Close {
             Self::NotUtf8 => "not_utf8",
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",
+            Self::Session(_) => "session",
+            Self::Asked(_) => "asked",
             Self::Peer(_) => "peer",
             Self::Gone => "gone",
             Self::Stopped => "stopped",
@@ -86,6 +94,8 @@ impl Close {
             Self::NotUtf8 => "not UTF-8",
             Self::TooLarge => "message too large",
             Self::Protocol => "protocol error",
+            Self::Session(why) => why.reason(),
+            Self::Asked(code) => return Some(Frame::close(Some(code), "disconnected")),
             Self::Peer(code) => return Some(Frame::close(code, "")),
             Self::Gone | Self::Stopped => return None,
         };

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
 
 use crate::{
-    Batch, Close, Metrics, Outbox, Session,
+    Batch, Close, Frame, Metrics, Outbox, Session,
     inbound::Inbound,
     keepalive::{Due, Keepalive},
     outbox::Signal,
@@ -71,12 +71,14 @@ where
             debug!(id = self.id, "connected");
             let close = self.serve(&mut batch).await;
             debug!(id = self.id, ?close, "disconnected");
-            self.metrics.closed(close);
-            if close.frame().is_some() {
+            let told = self.session.farewell(close);
+            self.metrics.closed(told);
+            self.session.ended(close);
+            if let Some(last) = self.session.last_frame(told) {
                 let outbox = Arc::clone(&self.outbox);
                 tokio::select! {
                     () = outbox.asked(Signal::Stop) => {}
-                    () = self.finish(close, &mut batch) => {}
+                    () = self.finish(close, last, &mut batch) => {}
                 }
             }
             close
@@ -100,24 +102,25 @@ where
             biased;
             () = outbox.asked(Signal::Stop) => Close::Stopped,
             () = outbox.asked(Signal::Slow) => Close::Slow,
+            () = outbox.asked(Signal::Kick) => outbox.kicked().map_or(Close::Slow, Close::Session),
             close = read(inbound, session, outbox, keepalive, metrics) => close,
             close = write(writer, batch, outbox, timing.write_timeout, metrics) => close,
         }
     }
 
     /// Says goodbye, and makes sure that it can be heard.
-    async fn finish(&mut self, close: Close, batch: &mut Batch) {
+    async fn finish(&mut self, close: Close, last: Frame, batch: &mut Batch) {
         let mut patience = CLOSE_TIMEOUT;
-        if close == Close::GoingAway {
+        if matches!(
+            close,
+            Close::GoingAway | Close::Session(_) | Close::Asked(_)
+        ) {
             self.outbox.take_rest(batch);
             patience = self.timing.write_timeout;
         } else {
             batch.cut();
         }
-        close
-            .frame()
-            .into_iter()
-            .for_each(|frame| batch.push(frame));
+        batch.push(last);
         if !matches!(
             timeout(patience, batch.write(&mut self.writer)).await,
             Ok(Ok(()))
@@ -132,7 +135,9 @@ where
     async fn linger(&mut self, close: Close) {
         let answered = match close {
             Close::Peer(_) => true,
-            Close::GoingAway | Close::Slow | Close::Idle => self.last_words(close).await,
+            Close::GoingAway | Close::Slow | Close::Idle | Close::Session(_) | Close::Asked(_) => {
+                self.last_words(close).await
+            }
             _ => false,
         };
         if self.writer.shutdown().await.is_ok() && !answered {
@@ -147,7 +152,9 @@ where
                 Ok(Message::Close(_)) => return true,
                 // Sent before the client could know. It is taken, although a refusal can't be told any more.
                 Ok(Message::Text(text)) if close == Close::GoingAway => {
-                    self.session.on_text(&text).await;
+                    if self.session.on_text(&text).await.is_err() {
+                        return false;
+                    }
                 }
                 Ok(_) => {}
                 Err(_) => return false,
@@ -163,7 +170,10 @@ async fn read(
     mut keepalive: Keepalive,
     metrics: &Metrics,
 ) -> Close {
-    let mut timer = pin!(sleep_until(keepalive.next()));
+    let next = |keepalive: &Keepalive, due: Option<Instant>| {
+        due.map_or_else(|| keepalive.next(), |due| due.min(keepalive.next()))
+    };
+    let mut timer = pin!(sleep_until(next(&keepalive, session.due())));
     loop {
         let message = tokio::select! {
             biased;
@@ -172,29 +182,50 @@ async fn read(
                 return Close::GoingAway;
             }
             message = inbound.next() => message,
+            () = outbox.poked() => {
+                if let Err(close) = session.on_poke().await {
+                    return close;
+                }
+                timer.as_mut().reset(next(&keepalive, session.due()));
+                continue;
+            }
             () = timer.as_mut() => {
-                match keepalive.due(Instant::now()) {
+                let now = Instant::now();
+                match keepalive.due(now) {
                     Due::Idle => return Close::Idle,
-                    Due::Ping => outbox.ping(),
+                    Due::Ping => session.ping(outbox),
                     Due::Nothing => {}
                 }
-                timer.as_mut().reset(keepalive.next());
+                if let Err(close) = session.on_time(now).await {
+                    return close;
+                }
+                timer.as_mut().reset(next(&keepalive, session.due()));
                 continue;
             }
         };
         if message.is_ok() {
             metrics.frames_received.inc();
         }
-        match message {
+        let due = session.due();
+        let heard = match message {
             Ok(Message::Text(text)) => session.on_text(&text).await,
             Ok(Message::Binary(bytes)) => match std::str::from_utf8(&bytes) {
                 Ok(text) => session.on_text(text).await,
                 Err(_) => return Close::NotUtf8,
             },
-            Ok(Message::Ping(payload)) => outbox.pong(&payload),
-            Ok(Message::Pong(_) | Message::Frame(_)) => {}
+            Ok(Message::Ping(payload)) => {
+                outbox.pong(&payload);
+                Ok(())
+            }
+            Ok(Message::Pong(_) | Message::Frame(_)) => Ok(()),
             Ok(Message::Close(frame)) => return Close::of_peer(frame.as_ref()),
             Err(error) => return Close::of_error(&error),
+        };
+        if let Err(close) = heard {
+            return close;
+        }
+        if session.due() != due {
+            timer.as_mut().reset(next(&keepalive, session.due()));
         }
         // After the session, whose waiting is not the client's silence.
         keepalive.heard(Instant::now());

@@ -3,6 +3,11 @@
 //! A server's frames are not masked, so the same bytes fit all clients. Never reads a frame: that is
 //! [`crate::inbound`]'s.
 
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    num::NonZeroU64,
+};
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 const FINAL: u8 = 0x80;
@@ -17,7 +22,11 @@ const MAX_HEADER: usize = 10;
 
 /// An encoded frame. Clones share its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame {
+    bytes: Bytes,
+    /// What it tells the latest of; a later one of the same makes it superfluous.
+    topic: Option<NonZeroU64>,
+}
 
 impl Frame {
     /// A text message in one frame.
@@ -27,7 +36,10 @@ impl Frame {
 
     /// A ping without payload.
     pub const fn ping() -> Self {
-        Self(Bytes::from_static(&[FINAL | PING, 0]))
+        Self {
+            bytes: Bytes::from_static(&[FINAL | PING, 0]),
+            topic: None,
+        }
     }
 
     /// The answer to a ping, which carries the ping's payload.
@@ -56,12 +68,26 @@ impl Frame {
         reason = "no frame is empty: it has a header"
     )]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Its bytes.
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
+    }
+
+    /// The same frame, which a client that can't keep up may go without if a later one on this subject of the same
+    /// channel waits too.
+    pub(crate) fn superseded_by(mut self, channel: &str, subject: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (channel, subject).hash(&mut hasher);
+        self.topic = NonZeroU64::new(hasher.finish());
+        self
+    }
+
+    /// What it tells the latest of, if it does.
+    pub(crate) const fn topic(&self) -> Option<NonZeroU64> {
+        self.topic
     }
 
     fn encode(opcode: u8, payload: &[u8]) -> Self {
@@ -79,7 +105,10 @@ impl Frame {
             }
         }
         bytes.put_slice(payload);
-        Self(bytes.freeze())
+        Self {
+            bytes: bytes.freeze(),
+            topic: None,
+        }
     }
 }
 

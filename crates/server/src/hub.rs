@@ -1,6 +1,6 @@
-//! Who is connected, and how a frame reaches all of them.
+//! Who is connected, whatever they speak: for asking all of them to leave.
 //!
-//! Delivering never waits for anybody: see [`crate::outbox`]. Never looks into a frame and knows no protocol.
+//! Delivers nothing: that is [`crate::channels`]'.
 
 use std::{
     collections::HashMap,
@@ -8,15 +8,14 @@ use std::{
 };
 
 use crate::{
-    Frame, Metrics, Outbox,
-    outbox::{Limits, Pushed, Signal},
+    Outbox,
+    outbox::{Limits, Signal},
 };
 
-/// All connections that get what is broadcast.
+/// All connections of this server.
 #[derive(Debug)]
 pub struct Hub {
     limits: Limits,
-    metrics: Arc<Metrics>,
     members: Mutex<Members>,
 }
 
@@ -26,15 +25,6 @@ struct Members {
     outboxes: HashMap<u64, Arc<Outbox>>,
     /// What was asked of everyone, and is asked of those who come later.
     signal: Signal,
-}
-
-/// How a broadcast went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
-    /// How many connections were to get it.
-    pub members: usize,
-    /// How many had no room, and are closed.
-    pub overflowed: usize,
 }
 
 /// A connection's place in the hub, until it is dropped.
@@ -47,20 +37,16 @@ pub struct Membership {
 
 impl Hub {
     /// A hub whose members' outboxes have these bounds.
-    pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
+    pub fn new(limits: Limits) -> Self {
         let members = Mutex::new(Members {
             next: 0,
             outboxes: HashMap::new(),
             signal: Signal::None,
         });
-        Self {
-            limits,
-            metrics,
-            members,
-        }
+        Self { limits, members }
     }
 
-    /// Adds a connection. It gets what is broadcast from here on.
+    /// Adds a connection.
     pub fn join(self: &Arc<Self>) -> Membership {
         let outbox = Arc::new(Outbox::new(self.limits));
         let mut members = self.lock();
@@ -73,22 +59,6 @@ impl Hub {
             id,
             outbox,
         }
-    }
-
-    /// Delivers frames to everyone. A connection without room is closed; the others don't notice.
-    pub fn broadcast(&self, frames: &[Frame]) -> Reach {
-        let members = self.lock();
-        let mut reach = Reach {
-            members: members.outboxes.len(),
-            overflowed: 0,
-        };
-        for outbox in members.outboxes.values() {
-            if let Pushed::Overflowed(dropped) = outbox.push_all(frames) {
-                reach.overflowed += 1;
-                self.metrics.overflowed(dropped);
-            }
-        }
-        reach
     }
 
     /// Everyone who is connected now.
@@ -141,78 +111,35 @@ mod tests {
 
     use futures_util::FutureExt as _;
 
-    use super::{Hub, Reach};
-    use crate::{
-        Batch, Frame, Metrics,
-        outbox::{Limits, Signal},
-    };
+    use super::Hub;
+    use crate::outbox::{Limits, Signal};
 
-    fn hub() -> (Arc<Hub>, Arc<Metrics>) {
-        let metrics = Arc::<Metrics>::default();
+    fn hub() -> Arc<Hub> {
         let limits = Limits {
             frames: 2,
             bytes: 1000,
         };
-        (Arc::new(Hub::new(limits, Arc::clone(&metrics))), metrics)
+        Arc::new(Hub::new(limits))
     }
 
     #[test]
-    fn a_member_without_room_is_closed_and_the_others_are_served() {
-        let (hub, metrics) = hub();
-        let (slow, quick) = (hub.join(), hub.join());
-        let frames = [Frame::text("a"), Frame::text("b")];
-        assert_eq!(
-            hub.broadcast(&frames),
-            Reach {
-                members: 2,
-                overflowed: 0
-            }
-        );
-        let mut batch = Batch::default();
-        assert!(quick.outbox().take(&mut batch).now_or_never().is_some());
-        assert!(
-            quick
-                .outbox()
-                .take(&mut Batch::default())
-                .now_or_never()
-                .is_none()
-        );
-        assert_eq!(
-            hub.broadcast(&frames),
-            Reach {
-                members: 2,
-                overflowed: 1
-            }
-        );
-        assert!(slow.outbox().asked(Signal::Slow).now_or_never().is_some());
-        assert!(quick.outbox().asked(Signal::Leave).now_or_never().is_none());
-        assert_eq!(metrics.slow_closes.get(), 1);
-        assert_eq!(metrics.dropped_frames.get(), 4);
-    }
-
-    #[test]
-    fn who_left_gets_nothing() {
-        let (hub, _) = hub();
+    fn who_left_is_not_there() {
+        let hub = hub();
         let member = hub.join();
         assert_ne!(member.id(), hub.join().id());
         drop(member);
-        assert_eq!(hub.broadcast(&[Frame::text("a")]).members, 0);
+        assert!(hub.outboxes().is_empty());
     }
 
     #[test]
     fn who_comes_late_is_asked_too() {
-        let (hub, _) = hub();
+        let hub = hub();
         let early = hub.join();
         hub.ask_all(Signal::Leave);
         let late = hub.join();
         for member in [early, late] {
-            assert!(
-                member
-                    .outbox()
-                    .asked(Signal::Leave)
-                    .now_or_never()
-                    .is_some()
-            );
+            let asked = member.outbox().asked(Signal::Leave).now_or_never();
+            assert!(asked.is_some());
         }
     }
 }

@@ -31,7 +31,9 @@ pub struct Metrics {
     refused: Family<CodeLabel, Counter>,
     pub(crate) relay_events: Counter,
     pub(crate) relay_gaps: Counter,
-    pub(crate) relay_dropped: Counter,
+    pub(crate) channels: Gauge,
+    pub(crate) subscriptions: Gauge,
+    pub(crate) insufficient_state: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,7 +52,7 @@ struct CloseLabels {
     cause: &'static str,
 }
 
-/// A close code of the RFC; all others are one.
+/// A close code of the RFC or of the Centrifugo protocol; all others are one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct CloseCode(Option<u16>);
 
@@ -138,11 +140,20 @@ impl Metrics {
             "Times that events of the channel were lost",
             self.relay_gaps.clone(),
         );
-        let dropped = self.relay_dropped.clone();
         relay.register(
-            "dropped_frames",
-            "Frames dropped because too many came at once",
-            dropped,
+            "channels",
+            "Channels that somebody here is subscribed to",
+            self.channels.clone(),
+        );
+        relay.register(
+            "subscriptions",
+            "Subscriptions of clients here",
+            self.subscriptions.clone(),
+        );
+        relay.register(
+            "insufficient_state",
+            "Subscriptions ended because their position was lost",
+            self.insufficient_state.clone(),
         );
     }
 
@@ -156,7 +167,8 @@ impl Metrics {
     /// A connection ended.
     pub fn closed(&self, close: Close) {
         let code = close.code();
-        let code = CloseCode((1000..=1015).contains(&code).then_some(code));
+        let code =
+            CloseCode(matches!(code, 1000..=1015 | 3000..=3014 | 3500..=3509).then_some(code));
         self.closes
             .get_or_create(&CloseLabels {
                 code,

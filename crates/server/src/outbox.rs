@@ -4,14 +4,16 @@
 //! An empty outbox holds no buffer. Never touches a socket.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     future::poll_fn,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Poll, Waker},
 };
+
+use protocol::centrifugo::Disconnect;
 
 use crate::{Batch, Frame};
 
@@ -36,6 +38,8 @@ pub enum Signal {
     None,
     /// To finish what is under way, and close.
     Leave,
+    /// To close now, for the reason that was given.
+    Kick,
     /// To close now, because the client does not read what it is sent.
     Slow,
     /// To end now, without a word.
@@ -58,6 +62,8 @@ pub enum Pushed {
 pub struct Outbox {
     limits: Limits,
     signal: AtomicU8,
+    /// Whether the session is to look what is asked of it.
+    poked: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -68,6 +74,10 @@ struct State {
     /// What the writer took last and may not have written yet: it counts against the limits too.
     writing: (usize, usize),
     ping: bool,
+    /// Why the connection is to be closed.
+    kick: Option<Disconnect>,
+    /// Whether the connection's task waits for room.
+    crowded: bool,
     /// Only the latest ping needs an answer, so that many pings take no room.
     pong: Option<Frame>,
     waker: Option<Waker>,
@@ -79,6 +89,7 @@ impl Outbox {
         Self {
             limits,
             signal: AtomicU8::new(Signal::None as u8),
+            poked: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -100,15 +111,15 @@ impl Outbox {
     /// Delivers frames, all or none.
     pub fn push_all(&self, frames: &[Frame]) -> Pushed {
         let mut state = self.lock();
-        if self.signal.load(Ordering::Acquire) >= Signal::Slow as u8 {
+        if self.signal.load(Ordering::Acquire) >= Signal::Kick as u8 {
             return Pushed::Closed;
         }
         let was_idle = state.frames.is_empty();
         let bytes: usize = frames.iter().map(Frame::len).sum();
-        let all_frames = state.frames.len() + state.writing.0 + frames.len();
-        let all_bytes = state.bytes + state.writing.1 + bytes;
-        let alone = all_frames == 1;
-        if all_frames > self.limits.frames || (all_bytes > self.limits.bytes && !alone) {
+        if !state.has_room(self.limits, frames.len(), bytes) {
+            state.conflate();
+        }
+        if !state.has_room(self.limits, frames.len(), bytes) {
             let dropped = state.frames.len() + frames.len();
             state.frames = VecDeque::new();
             state.bytes = 0;
@@ -146,6 +157,55 @@ impl Outbox {
         }
     }
 
+    /// Asks the connection to close for this reason, unless it closes already.
+    pub fn kick(&self, why: Disconnect) {
+        let mut state = self.lock();
+        if state.kick.is_none() {
+            state.kick = Some(why);
+        }
+        drop(state);
+        self.ask(Signal::Kick);
+    }
+
+    /// Why it is to be closed, if [`Self::kick`] said so.
+    pub fn kicked(&self) -> Option<Disconnect> {
+        self.lock().kick
+    }
+
+    /// Has the session look what is asked of it from outside.
+    pub fn poke(&self) {
+        self.poked.store(true, Ordering::Release);
+        wake(self.lock());
+    }
+
+    /// Waits until it was poked since the last time.
+    pub async fn poked(&self) {
+        poll_fn(|_| {
+            if self.poked.swap(false, Ordering::AcqRel) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Waits until no more than half of the outbox is used: for who has much to send and can wait.
+    pub async fn room(&self) {
+        poll_fn(|_| {
+            let mut state = self.lock();
+            let frames = state.frames.len() + state.writing.0;
+            let bytes = state.bytes + state.writing.1;
+            state.crowded = frames > self.limits.frames / 2 || bytes > self.limits.bytes / 2;
+            if state.crowded {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+    }
+
     /// Waits until this signal, or one that takes precedence, was given.
     pub async fn asked(&self, signal: Signal) {
         poll_fn(|_| {
@@ -162,7 +222,12 @@ impl Outbox {
     /// what was taken before is written. Returns how many bytes it took.
     pub async fn take(&self, batch: &mut Batch) -> usize {
         poll_fn(|_| {
-            let taken = self.lock().take(batch, BATCH_BYTES);
+            let mut state = self.lock();
+            let taken = state.take(batch, BATCH_BYTES);
+            if std::mem::take(&mut state.crowded) {
+                // Who waits for room was looked at before this made some.
+                wake(state);
+            }
             if taken > 0 {
                 Poll::Ready(taken)
             } else {
@@ -183,6 +248,26 @@ impl Outbox {
 }
 
 impl State {
+    fn has_room(&self, limits: Limits, frames: usize, bytes: usize) -> bool {
+        let frames = self.frames.len() + self.writing.0 + frames;
+        let alone = frames == 1;
+        frames <= limits.frames && (self.bytes + self.writing.1 + bytes <= limits.bytes || alone)
+    }
+
+    /// Drops what later frames make superfluous. Only where there is no room: it goes through all that waits.
+    fn conflate(&mut self) {
+        let mut told = HashSet::new();
+        let frames = std::mem::take(&mut self.frames);
+        let mut kept: VecDeque<_> = frames
+            .into_iter()
+            .rev()
+            .filter(|frame| frame.topic().is_none_or(|topic| told.insert(topic)))
+            .collect();
+        kept.make_contiguous().reverse();
+        self.bytes = kept.iter().map(Frame::len).sum();
+        self.frames = kept;
+    }
+
     fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
         let mut control = 0;
         let ping = std::mem::take(&mut self.ping).then(Frame::ping);
@@ -223,112 +308,4 @@ fn wake(state: MutexGuard<'_, State>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::FutureExt as _;
-
-    use super::{BATCH_BYTES, Limits, Outbox, Pushed, Signal};
-    use crate::{Batch, Frame};
-
-    fn outbox(frames: usize, bytes: usize) -> Outbox {
-        Outbox::new(Limits { frames, bytes })
-    }
-
-    fn text(length: usize) -> Frame {
-        Frame::text(&"x".repeat(length))
-    }
-
-    #[test]
-    fn frames_are_bounded_and_what_is_being_written_counts() {
-        let outbox = outbox(3, 1000);
-        assert_eq!(outbox.push(text(1)), Pushed::Queued);
-        let mut batch = Batch::default();
-        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(3));
-        assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
-        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(3));
-        assert!(outbox.asked(Signal::Slow).now_or_never().is_some());
-        assert_eq!(outbox.push(text(1)), Pushed::Closed);
-        assert!(
-            outbox.take(&mut Batch::default()).now_or_never().is_none(),
-            "memory is released"
-        );
-    }
-
-    #[test]
-    fn bytes_are_bounded_but_one_long_frame_passes() {
-        let outbox = outbox(100, 50);
-        assert_eq!(outbox.push(text(90)), Pushed::Queued);
-        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(2));
-        let other = self::outbox(100, 50);
-        assert_eq!(other.push_all(&[text(20), text(20)]), Pushed::Queued);
-        assert_eq!(other.push(text(20)), Pushed::Overflowed(3));
-    }
-
-    #[test]
-    fn writing_makes_room() {
-        let outbox = outbox(2, 1000);
-        for _ in 0..10 {
-            assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
-            let mut batch = Batch::default();
-            assert_eq!(outbox.take(&mut batch).now_or_never(), Some(6));
-            assert_eq!(batch.len(), 2);
-            // Taking again, even in vain, says that the batch is written.
-            assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
-        }
-    }
-
-    #[test]
-    fn a_batch_is_smaller_than_the_outbox() {
-        let outbox = outbox(100, 10 * BATCH_BYTES);
-        for _ in 0..4 {
-            outbox.push(text(BATCH_BYTES / 2));
-        }
-        let mut batch = Batch::default();
-        assert!(outbox.take(&mut batch).now_or_never().unwrap() <= BATCH_BYTES);
-        assert_eq!(batch.len(), 1);
-        outbox.take_rest(&mut batch);
-        assert_eq!(batch.len(), 4);
-    }
-
-    #[test]
-    fn many_pings_take_one_place_and_go_first() {
-        let outbox = outbox(1, 1000);
-        outbox.push(text(1));
-        for _ in 0..100 {
-            outbox.pong(b"abc");
-            outbox.ping();
-        }
-        let mut batch = Batch::default();
-        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(5 + 2 + 3));
-    }
-
-    #[test]
-    fn a_stronger_signal_stays() {
-        let outbox = outbox(1, 1);
-        outbox.ask(Signal::Leave);
-        assert!(outbox.asked(Signal::Leave).now_or_never().is_some());
-        assert!(outbox.asked(Signal::Slow).now_or_never().is_none());
-        assert_eq!(
-            outbox.push(text(1)),
-            Pushed::Queued,
-            "a leaving client still gets its answers"
-        );
-        outbox.ask(Signal::Stop);
-        outbox.ask(Signal::Slow);
-        assert!(outbox.asked(Signal::Stop).now_or_never().is_some());
-    }
-
-    #[tokio::test]
-    async fn the_attached_task_is_woken() {
-        let outbox = std::sync::Arc::new(outbox(10, 1000));
-        let other = outbox.clone();
-        let waiting = async {
-            outbox.attach().await;
-            outbox.take(&mut Batch::default()).await
-        };
-        let (taken, ()) = tokio::join!(waiting, async {
-            tokio::task::yield_now().await;
-            other.push(text(1));
-        });
-        assert_eq!(taken, 3);
-    }
-}
+mod tests;

@@ -10,48 +10,66 @@ use broker::{OnReceipt, RedisBackend};
 use futures_util::SinkExt as _;
 use protocol::{
     CHAT_KIND, CHAT_QUEUE, Channel, ChatPayload, ErrorCode, EventLevel, Job, JobOptions, Kind,
-    LOBBY_TOPIC, QueueName, Topic, plain,
+    LOBBY_TOPIC, QueueName, Tenant, Topic, plain,
 };
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
-use crate::{Frame, Metrics, Outbox, Session, message_span::MessageSpan};
+use crate::{
+    Close, Frame, Metrics, Outbox, Session, channels::Subscription, message_span::MessageSpan,
+};
 
 /// The queue that messages go to.
 pub(crate) fn queue() -> QueueName {
     QueueName::new(CHAT_QUEUE).expect("a constant that is a name")
 }
 
-/// The channel on which all messages and results are published.
-pub(crate) fn lobby() -> Channel {
-    Channel {
-        queue: queue(),
-        topic: topic(),
+/// Where messages of a plain connection go, and whose they are.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// The topic on which messages and results are published.
+    pub topic: Topic,
+    /// Whose the jobs are.
+    pub tenant: Tenant,
+}
+
+impl Room {
+    /// The room of everybody without a token.
+    pub fn lobby() -> Self {
+        Self {
+            topic: Topic::new(LOBBY_TOPIC).expect("a constant that is a name"),
+            tenant: Tenant::public(),
+        }
     }
-}
 
-fn topic() -> Topic {
-    Topic::new(LOBBY_TOPIC).expect("a constant that is a name")
-}
+    /// The channel that its clients get.
+    pub fn channel(&self) -> Channel {
+        Channel {
+            queue: queue(),
+            topic: self.topic.clone(),
+        }
+    }
 
-/// The job that a text frame asks for.
-fn job(text: &str) -> Result<Job, plain::EmptyMessage> {
-    let msg = plain::parse(text)?;
-    let announce = raw(&msg);
-    let options = JobOptions {
-        topic: Some(topic()),
-        events: EventLevel::Outcome,
-        announce: Some(announce),
-        ..JobOptions::default()
-    };
-    let payload = raw(&ChatPayload {
-        msg: Cow::Borrowed(&msg),
-    });
-    Ok(Job {
-        kind: Kind::new(CHAT_KIND).expect("a constant that is a name"),
-        payload,
-        options,
-    })
+    /// The job that a text frame asks for.
+    fn job(&self, text: &str) -> Result<Job, plain::EmptyMessage> {
+        let msg = plain::parse(text)?;
+        let announce = raw(&msg);
+        let options = JobOptions {
+            tenant: self.tenant.clone(),
+            topic: Some(self.topic.clone()),
+            events: EventLevel::Outcome,
+            announce: Some(announce),
+            ..JobOptions::default()
+        };
+        let payload = raw(&ChatPayload {
+            msg: Cow::Borrowed(&msg),
+        });
+        Ok(Job {
+            kind: Kind::new(CHAT_KIND).expect("a constant that is a name"),
+            payload,
+            options,
+        })
+    }
 }
 
 fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
@@ -60,6 +78,10 @@ fn raw(value: &impl serde::Serialize) -> Box<RawValue> {
 
 /// The plain protocol's state on one connection.
 pub struct PlainSession {
+    room: Room,
+    place: Subscription,
+    /// Whether the room's channel is followed here: what is said before would not come back to who said it.
+    followed: bool,
     jobs: RedisBackend,
     outbox: Arc<Outbox>,
     in_flight: Arc<Semaphore>,
@@ -69,7 +91,9 @@ pub struct PlainSession {
 
 impl PlainSession {
     /// A session that hands in to its own clone of `jobs`, at most `max_in_flight` messages at a time.
-    pub fn new(
+    pub(crate) fn new(
+        room: Room,
+        place: Subscription,
         jobs: RedisBackend,
         outbox: Arc<Outbox>,
         max_in_flight: u32,
@@ -77,6 +101,9 @@ impl PlainSession {
     ) -> Self {
         let in_flight = Arc::new(Semaphore::new(max_in_flight as usize));
         Self {
+            room,
+            place,
+            followed: false,
             jobs,
             outbox,
             in_flight,
@@ -87,13 +114,22 @@ impl PlainSession {
 }
 
 impl Session for PlainSession {
-    async fn on_text(&mut self, text: &str) {
-        let mut job = match job(text) {
+    async fn on_text(&mut self, text: &str) -> Result<(), Close> {
+        let mut job = match self.room.job(text) {
             Ok(job) => job,
             Err(error) => {
-                return refuse(&self.outbox, &self.metrics, ErrorCode::EmptyMessage, &error);
+                refuse(&self.outbox, &self.metrics, ErrorCode::EmptyMessage, &error);
+                return Ok(());
             }
         };
+        if !self.followed {
+            if self.place.ready().await.is_err() {
+                let why = "Redis is away: try again later";
+                refuse(&self.outbox, &self.metrics, ErrorCode::Unavailable, &why);
+                return Ok(());
+            }
+            self.followed = true;
+        }
         let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
         let permit = Arc::clone(&self.in_flight).acquire_owned().await;
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
@@ -115,6 +151,7 @@ impl Session for PlainSession {
             span.end(&Err(error.clone()));
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
+        Ok(())
     }
 
     async fn settle(&mut self) {
@@ -134,7 +171,7 @@ fn refuse(outbox: &Outbox, metrics: &Metrics, code: ErrorCode, why: &impl std::f
 mod tests {
     use protocol::{EventLevel, Priority};
 
-    use super::{job, lobby};
+    use super::Room;
 
     #[test]
     fn a_frame_becomes_a_chat_job_in_the_lobby() {
@@ -148,11 +185,11 @@ mod tests {
             ),
             ("{}", r#"{"msg":"{}"}"#, r#""{}""#),
         ] {
-            let job = job(frame).unwrap();
+            let job = Room::lobby().job(frame).unwrap();
             assert_eq!(job.kind.as_str(), "chat");
             assert_eq!(job.payload.get(), payload);
             assert_eq!(job.options.announce.as_ref().unwrap().get(), announce);
-            assert_eq!(job.options.topic, Some(lobby().topic));
+            assert_eq!(job.options.topic, Some(Room::lobby().topic));
             assert_eq!(job.options.events, EventLevel::Outcome);
             assert_eq!(job.options.priority, Priority::Normal);
             assert_eq!(job.validate(), Ok(()));
@@ -161,7 +198,7 @@ mod tests {
 
     #[test]
     fn nothing_becomes_no_job() {
-        assert!(job("").is_err());
-        assert!(job(r#"{"msg":""}"#).is_err());
+        assert!(Room::lobby().job("").is_err());
+        assert!(Room::lobby().job(r#"{"msg":""}"#).is_err());
     }
 }

@@ -4,12 +4,49 @@
 
 use std::future::Future;
 
+use tokio::time::Instant;
+
+use crate::{Close, Frame, Outbox};
+
 /// The protocol state on one connection.
 pub trait Session: Send {
-    /// Deals with a text from the client. While it waits, nothing more is read: that is how a client that sends
-    /// more than can be taken is slowed down.
-    fn on_text(&mut self, text: &str) -> impl Future<Output = ()> + Send;
+    /// Deals with a text from the client; an error ends the connection. While it waits, nothing more is read: that is how
+    /// a client that sends more than can be taken is slowed down.
+    fn on_text(&mut self, text: &str) -> impl Future<Output = Result<(), Close>> + Send;
 
     /// Waits until everything that was handed in is answered, into the outbox.
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// When [`Self::on_time`] wants to be called next, if ever.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Does what is due by now; an error ends the connection.
+    fn on_time(&mut self, _now: Instant) -> impl Future<Output = Result<(), Close>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Does what was asked of it from outside, after a poke of its outbox; an error ends the connection.
+    fn on_poke(&mut self) -> impl Future<Output = Result<(), Close>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Has a ping sent.
+    fn ping(&mut self, outbox: &Outbox) {
+        outbox.ping();
+    }
+
+    /// What the client is told when its connection ends.
+    fn farewell(&self, close: Close) -> Close {
+        close
+    }
+
+    /// The frame that says so; none where nobody would read it.
+    fn last_frame(&self, told: Close) -> Option<Frame> {
+        told.frame()
+    }
+
+    /// The connection has ended.
+    fn ended(&mut self, _close: Close) {}
 }

@@ -26,6 +26,48 @@ pub(crate) struct Upgraded {
     pub(crate) part: Vec<u8>,
 }
 
+/// What a client asks to speak. One that asks for nothing, or for nothing known, is answered with nothing: browsers
+/// refuse a subprotocol that they did not ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subprotocol {
+    None,
+    /// JSON, which is spoken anyway.
+    Json,
+    /// Which is not spoken here.
+    Protobuf,
+}
+
+impl Subprotocol {
+    /// The first that is known of those that a session's client asks for.
+    pub(crate) fn asked_for(request: &Request) -> Self {
+        let headers = request.headers();
+        if has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, "centrifuge-json") {
+            return Self::Json;
+        }
+        let query = request.uri().query().unwrap_or("");
+        let in_query = |name: &str| query.split('&').any(|pair| pair == name);
+        if has_token(
+            headers,
+            &header::SEC_WEBSOCKET_PROTOCOL,
+            "centrifuge-protobuf",
+        ) || in_query("cf_protocol=protobuf")
+            || in_query("format=protobuf")
+        {
+            return Self::Protobuf;
+        }
+        Self::None
+    }
+
+    /// What it is called on the wire.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Json => Some("centrifuge-json"),
+            Self::Protobuf => Some("centrifuge-protobuf"),
+        }
+    }
+}
+
 /// Why a request is no request for a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotWebSocket {
@@ -73,7 +115,10 @@ impl Upgrade {
     }
 
     /// The answer, and the socket once the answer is sent; no socket if the client was gone by then.
-    pub(crate) fn accept(self) -> (Response, impl Future<Output = Option<Upgraded>> + Send) {
+    pub(crate) fn accept(
+        self,
+        subprotocol: Subprotocol,
+    ) -> (Response, impl Future<Output = Option<Upgraded>> + Send) {
         let headers = [
             (header::CONNECTION, HeaderValue::from_static("upgrade")),
             (header::UPGRADE, HeaderValue::from_static("websocket")),
@@ -82,6 +127,13 @@ impl Upgrade {
                 HeaderValue::from_str(&self.accept_key).expect("base 64 can stand in a header"),
             ),
         ];
+        let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+        if let Some(name) = subprotocol.name() {
+            let name = HeaderValue::from_static(name);
+            response
+                .headers_mut()
+                .insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+        }
         let on_upgrade = self.on_upgrade;
         let socket = async move {
             let parts = on_upgrade
@@ -96,10 +148,7 @@ impl Upgrade {
             let part = parts.read_buf.to_vec();
             Some(Upgraded { stream, part })
         };
-        (
-            (StatusCode::SWITCHING_PROTOCOLS, headers).into_response(),
-            socket,
-        )
+        (response, socket)
     }
 }
 

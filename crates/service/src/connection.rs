@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{ConnectInfo, Extension};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +18,13 @@ use tracing::debug;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves requests until the client is done, too slow, or `stop` is cancelled and the request under way ended.
+///
+/// Handlers find the client's address as axum's `ConnectInfo`.
 pub(crate) async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
+    let router = match stream.peer_addr() {
+        Ok(address) => router.layer(Extension(ConnectInfo(address))),
+        Err(_) => router,
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -1,0 +1,95 @@
+-- Publishes to rooms of one namespace, in the order of the batch: appends to the logs of those that have a history, and
+-- says it on the rooms' channels. The same batch of a sender is published once, however often it is sent: what was
+-- answered is kept until its next one.
+local sender, batch, keep_ms, key_ms = arg(), arg(), arg(), arg()
+local sent = base .. 'sent:' .. sender
+local before = redis.call('GET', sent)
+if before then
+  before = cmsgpack.unpack(before)
+  if before[1] == batch then return before[2] end
+  -- It was held up on a connection that the sender has given up; nobody waits for it any more.
+  if tonumber(before[1]) > tonumber(batch) then return {} end
+end
+
+-- Rooms of which nothing in this batch is logged; of the others the log holds what is to be said.
+local plain = {}
+local function say(name, json)
+  if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
+  local to = logs[name] or plain[name]
+  if not to then
+    to = { channel = base .. 'ch:' .. name, out = {}, size = 0 }
+    plain[name] = to
+  end
+  to.out[#to.out + 1] = '{"epoch":"","offset":0,"event":' .. json .. '}'
+  to.size = to.size + #json
+  if to.size > 262144 then publish(to) end
+end
+
+local function log_of(name)
+  local log = logs[name]
+  if log then return log end
+  log = open(name)
+  -- Entries live shorter than the position.
+  if log.offset >= log.first and redis.call('EXISTS', log.key) == 0 then log.first, log.bytes = log.offset + 1, 0 end
+  if plain[name] then
+    log.out, log.size, plain[name] = plain[name].out, plain[name].size, nil
+  end
+  return log
+end
+
+-- Keeps exactly so many. A history that was made much smaller is cut over several calls.
+local function cut(log)
+  local over = log.offset - log.first + 1 - log.most
+  local rounds = 0
+  while over > 0 and rounds < 20 do
+    rounds = rounds + 1
+    local entries = redis.call('XRANGE', log.key, '-', '+', 'COUNT', math.min(over, 128))
+    if #entries == 0 then break end
+    for _, entry in ipairs(entries) do
+      log.first = tonumber(string.match(entry[1], '^%d+')) + 1
+      log.bytes = log.bytes - #entry[2][2]
+    end
+    redis.call('XTRIM', log.key, 'MINID', int(log.first) .. '-0')
+    over = log.offset - log.first + 1 - log.most
+  end
+end
+
+local n = number()
+local reply = {}
+for i = 1, n do
+  local name, json, most, ttl, meta_ttl, key = arg(), arg(), number(), arg(), arg(), arg()
+  if key ~= '' then key = base .. 'idem:' .. name .. ':' .. redis.sha1hex(key) end
+  local first = key ~= '' and redis.call('GET', key)
+  if first then
+    local offset, epoch = string.match(first, '^(%d+) (.*)$')
+    reply[i] = { epoch, tonumber(offset) }
+  else
+    if most > 0 then
+      local log = log_of(name)
+      log.most, log.ttl, log.meta_ttl = most, ttl, meta_ttl
+      -- Without an event the room only gets its epoch.
+      if json ~= '' then
+        append(name, json)
+        log.grown = true
+      end
+      reply[i] = { log.epoch, log.offset }
+    else
+      say(name, json)
+      reply[i] = { '', 0 }
+    end
+    if key ~= '' then redis.call('SET', key, int(reply[i][2]) .. ' ' .. reply[i][1], 'PX', key_ms) end
+  end
+end
+
+for _, log in ipairs(opened) do
+  cut(log)
+  redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
+    'r', this_run())
+  if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
+  redis.call('PEXPIRE', log.top, log.meta_ttl)
+  if log.grown then redis.call('PEXPIRE', log.key, log.ttl) end
+  publish(log)
+end
+for _, to in pairs(plain) do publish(to) end
+redis.call('SET', sent, cmsgpack.pack({ batch, reply }), 'PX', keep_ms)
+return reply

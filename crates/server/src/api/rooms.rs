@@ -1,0 +1,192 @@
+//! The methods that concern rooms. A job's channel is its worker's: it can be read here, and not published to.
+
+use std::sync::Arc;
+
+use broker::{Feed, Part, Position, Publication, PublishError};
+use futures_util::future::join_all;
+use protocol::{
+    centrifugo::{ClientError, HistoryResult, PresenceResult, PresenceStatsResult},
+    limits::MAX_PAYLOAD_BYTES,
+};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
+
+use super::{
+    Api,
+    handlers::{Answer, ApiError, answer, read},
+    request::{Broadcast, History as Asked, Named, Publish, What},
+};
+use crate::{
+    client::kept,
+    encode::{Encoding, publication},
+    namespaces::{RoomOptions, Target},
+};
+
+/// How many channels a broadcast may have.
+const BROADCAST: usize = 1000;
+/// How many publications a page of history has at most.
+const HISTORY: usize = 1000;
+
+impl Api {
+    pub(super) async fn publish(&self, body: &RawValue) -> Answer {
+        let asked: Publish = read(body)?;
+        let result = self.publish_to(&asked.channel, &asked.what).await?;
+        answer(&result)
+    }
+
+    pub(super) async fn broadcast(&self, body: &RawValue) -> Answer {
+        let asked: Broadcast = read(body)?;
+        if asked.channels.is_empty() {
+            return Err(ClientError::bad_request().into());
+        }
+        if asked.channels.len() > BROADCAST {
+            return Err(ClientError::limit_exceeded().into());
+        }
+        let channels = asked.channels.iter();
+        let all = join_all(channels.map(|channel| self.publish_to(channel, &asked.what))).await;
+        let responses: Vec<_> = all
+            .into_iter()
+            .map(|done| match done {
+                Ok(result) => json!({ "result": result }),
+                Err(error) => {
+                    let error = serde_json::from_str(&error.json());
+                    json!({ "error": error.unwrap_or(serde_json::Value::Null) })
+                }
+            })
+            .collect();
+        answer(&json!({ "responses": responses }))
+    }
+
+    async fn publish_to(&self, channel: &str, what: &What) -> Result<serde_json::Value, ApiError> {
+        let Some(data) = &what.data else {
+            return Err(ClientError::bad_request().into());
+        };
+        let (feed, options) = self.room(channel)?;
+        let body = if what.tags.is_empty() {
+            json!({ "data": data })
+        } else {
+            json!({ "data": data, "tags": what.tags })
+        };
+        let body = to_raw_value(&body).expect("it is JSON");
+        if body.get().len() > MAX_PAYLOAD_BYTES {
+            return Err(ClientError::limit_exceeded().into());
+        }
+        let key = Some(what.idempotency_key.clone()).filter(|key| !key.is_empty());
+        let publication = Publication {
+            body,
+            history: kept(&options).filter(|_| !what.skip_history),
+            key,
+        };
+        let at = self.shared.rooms.publish(&feed, publication).await;
+        let at = at.map_err(|error| match error {
+            PublishError::Full => ClientError::limit_exceeded(),
+            _ => ClientError::internal(),
+        })?;
+        Ok(if at.offset > 0 {
+            json!({ "offset": at.offset, "epoch": at.epoch })
+        } else {
+            json!({})
+        })
+    }
+
+    pub(super) async fn presence(&self, body: &RawValue) -> Answer {
+        let feed = self.present(body)?;
+        let found = self.shared.presence.list(&feed).await.map_err(away)?;
+        let presence = found.clients.into_iter().collect();
+        answer(&PresenceResult { presence })
+    }
+
+    pub(super) async fn presence_stats(&self, body: &RawValue) -> Answer {
+        let feed = self.present(body)?;
+        let stats = self.shared.presence.stats(&feed).await.map_err(away)?;
+        answer(&PresenceStatsResult {
+            num_clients: stats.clients,
+            num_users: stats.users,
+        })
+    }
+
+    pub(super) async fn history(&self, body: &RawValue) -> Answer {
+        let asked: Asked = read(body)?;
+        let resolved = self.shared.namespaces.resolve(&asked.channel)?;
+        let encoding = match &resolved.target {
+            Target::Room(options) if kept(options).is_none() => {
+                return Err(ClientError::not_available().into());
+            }
+            Target::Room(_) => Encoding::Room,
+            Target::Topic(_) => Encoding::Events,
+        };
+        let most = usize::try_from(asked.limit).map_or(HISTORY, |limit| limit.min(HISTORY));
+        let since = asked.since.as_ref();
+        let part = match (asked.reverse, since) {
+            (true, Some(since)) if since.offset == 0 => {
+                return Err(ClientError::bad_request().into());
+            }
+            (true, since) => Part::Before(since.map_or(0, |since| since.offset)),
+            (false, since) => Part::After(since.map_or(0, |since| since.offset)),
+        };
+        let bytes = 4 * self.shared.page_bytes;
+        let page = self.shared.redis.log(&resolved.feed, part, most, bytes);
+        let page = page.await.map_err(away)?;
+        if let Some(since) = since.filter(|since| !since.epoch.is_empty()) {
+            let epoch = since.epoch.clone();
+            let offset = since.offset;
+            if !page.top.goes_on_from(&Position { epoch, offset }) {
+                return Err(ClientError::unrecoverable_position().into());
+            }
+        }
+        let publications = page
+            .entries
+            .iter()
+            .filter_map(|(offset, event)| publication(encoding, event, *offset))
+            .filter_map(|json| RawValue::from_string(json).ok())
+            .collect();
+        answer(&HistoryResult {
+            publications,
+            epoch: page.top.position.epoch,
+            offset: page.top.position.offset,
+        })
+    }
+
+    pub(super) async fn history_remove(&self, body: &RawValue) -> Answer {
+        let asked: Named = read(body)?;
+        let (feed, options) = self.room(&asked.channel)?;
+        if kept(&options).is_none() {
+            return Err(ClientError::not_available().into());
+        }
+        self.shared
+            .rooms
+            .history_remove(&feed)
+            .await
+            .map_err(away)?;
+        answer(&json!({}))
+    }
+
+    fn room(&self, channel: &str) -> Result<(Feed, Arc<RoomOptions>), ClientError> {
+        let resolved = self.shared.namespaces.resolve(channel)?;
+        match resolved.target {
+            Target::Room(options) => Ok((resolved.feed, options)),
+            Target::Topic(_) => Err(ClientError::not_available()),
+        }
+    }
+
+    fn present(&self, body: &RawValue) -> Result<Feed, ApiError> {
+        let asked: Named = read(body)?;
+        let (feed, options) = self.room(&asked.channel)?;
+        if options.presence {
+            Ok(feed)
+        } else {
+            Err(ClientError::not_available().into())
+        }
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what errors are mapped with"
+)]
+fn away(error: broker::Error) -> ApiError {
+    tracing::debug!(%error, "a call of the server API found no Redis");
+    ClientError::internal().into()
+}

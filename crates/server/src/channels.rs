@@ -1,0 +1,381 @@
+//! Who is subscribed to what on this server, and how events reach them.
+//!
+//! Every server follows the feeds that its own clients want, and no others. Delivering never waits for anybody: see
+//! [`crate::outbox`]. An event is encoded once for all clients of a protocol.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use broker::{Feed, Feeds, Position};
+use protocol::centrifugo::{Unsubscribe, unsubscribed};
+use tokio::sync::Notify;
+
+use crate::{Frame, Metrics, Outbox, encode::Encoding, outbox::Pushed};
+
+/// How many events may come for a subscriber while what it missed is read.
+const PENDING: usize = 1024;
+/// How long the first subscriber of a channel may wait for Redis.
+const READY: Duration = Duration::from_secs(5);
+
+/// All channels that somebody on this server is subscribed to.
+pub(crate) struct Channels {
+    feeds: Feeds,
+    metrics: Arc<Metrics>,
+    open: Mutex<HashMap<Feed, Arc<Channel>>>,
+}
+
+/// One channel, while somebody is subscribed to it.
+pub(crate) struct Channel {
+    feed: Feed,
+    /// What clients call it.
+    pub(crate) name: String,
+    /// What its events are to clients.
+    pub(crate) encoding: Encoding,
+    state: Mutex<State>,
+    began: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Up to where it was delivered; absent until it is followed.
+    position: Option<Position>,
+    /// Clients of the plain protocol.
+    plain: HashMap<u64, Arc<Outbox>>,
+    /// Subscriptions of Centrifugo sessions.
+    subscribers: HashMap<u64, Subscriber>,
+    /// Whether it is followed although nobody is here.
+    kept: bool,
+}
+
+struct Subscriber {
+    outbox: Arc<Outbox>,
+    positioned: bool,
+    join_leave: bool,
+    /// A lost position ends the whole session, since its client can't subscribe again by itself.
+    server_side: bool,
+    /// What came while what was missed is read; absent once it is over.
+    pending: Option<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    frames: Vec<(u64, Frame)>,
+    lost: bool,
+}
+
+/// What a subscription wants.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent wishes")]
+pub(crate) struct Wish {
+    /// To be told when it missed something.
+    pub(crate) positioned: bool,
+    /// To be told who comes and goes.
+    pub(crate) join_leave: bool,
+    /// The client did not ask for it.
+    pub(crate) server_side: bool,
+}
+
+/// A place in a channel, until it is dropped.
+pub(crate) struct Subscription {
+    channels: Arc<Channels>,
+    pub(crate) channel: Arc<Channel>,
+    id: u64,
+}
+
+/// Redis could not be reached in time, so that nothing is known of the channel.
+#[derive(Debug)]
+pub(crate) struct NotReady;
+
+impl Channels {
+    pub(crate) fn new(feeds: Feeds, metrics: Arc<Metrics>) -> Self {
+        Self {
+            feeds,
+            metrics,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Adds a client of the plain protocol, which gets what comes from here on.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        feed: &Feed,
+        name: &str,
+        id: u64,
+        outbox: &Arc<Outbox>,
+    ) -> Subscription {
+        self.enter(feed, name, Encoding::Events, id, |state| {
+            state.plain.insert(id, Arc::clone(outbox));
+        })
+    }
+
+    /// Follows a feed for good, so that the first who comes need not wait for it.
+    pub(crate) fn keep(self: &Arc<Self>, feed: &Feed, name: &str) {
+        drop(self.enter(feed, name, Encoding::Events, u64::MAX, |state| {
+            state.kept = true;
+        }));
+    }
+
+    /// Adds a session. What comes is kept back until [`Subscription::go_live`].
+    pub(crate) fn subscribe(
+        self: &Arc<Self>,
+        feed: &Feed,
+        name: &str,
+        encoding: Encoding,
+        id: u64,
+        outbox: &Arc<Outbox>,
+        wish: Wish,
+    ) -> Subscription {
+        self.enter(feed, name, encoding, id, |state| {
+            let subscriber = Subscriber {
+                outbox: Arc::clone(outbox),
+                positioned: wish.positioned,
+                join_leave: wish.join_leave,
+                server_side: wish.server_side,
+                pending: Some(Pending::default()),
+            };
+            state.subscribers.insert(id, subscriber);
+        })
+    }
+
+    fn enter(
+        self: &Arc<Self>,
+        feed: &Feed,
+        name: &str,
+        encoding: Encoding,
+        id: u64,
+        add: impl FnOnce(&mut State),
+    ) -> Subscription {
+        let mut channels = self.lock();
+        let channel = channels.entry(feed.clone()).or_insert_with(|| {
+            self.metrics.channels.inc();
+            self.feeds.follow(feed);
+            Arc::new(Channel {
+                feed: feed.clone(),
+                name: name.to_owned(),
+                encoding,
+                state: Mutex::default(),
+                began: Notify::new(),
+            })
+        });
+        add(&mut channel.lock());
+        self.metrics.subscriptions.inc();
+        Subscription {
+            channels: Arc::clone(self),
+            channel: Arc::clone(channel),
+            id,
+        }
+    }
+
+    /// How many channels somebody is subscribed to.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The channel of a feed, if anybody is subscribed to it.
+    pub(crate) fn get(&self, feed: &Feed) -> Option<Arc<Channel>> {
+        self.lock().get(feed).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Feed, Arc<Channel>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Channel {
+    /// What is followed.
+    pub(crate) const fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// It is followed from here.
+    pub(crate) fn begins(&self, at: &Position) {
+        let mut state = self.lock();
+        // One that began already is told again when somebody left and another came.
+        state.position.get_or_insert_with(|| at.clone());
+        drop(state);
+        self.began.notify_waiters();
+    }
+
+    /// The log goes on from elsewhere, or under another name. Who relies on positions must subscribe again, from where it
+    /// is: if nothing is lost, nothing will be missing.
+    pub(crate) fn moved(&self, to: &Position, metrics: &Metrics) {
+        let mut state = self.lock();
+        state.position = Some(to.clone());
+        let mut gone = Vec::new();
+        for (id, subscriber) in &mut state.subscribers {
+            match &mut subscriber.pending {
+                Some(pending) => pending.lost = true,
+                None if subscriber.positioned => gone.push(*id),
+                None => {}
+            }
+        }
+        for id in gone {
+            if let Some(subscriber) = state.subscribers.remove(&id) {
+                metrics.insufficient_state.inc();
+                subscriber.end(&self.name);
+            }
+        }
+    }
+
+    /// Delivers frames that belong together: for each its offset, the push for sessions and the text for plain clients.
+    pub(crate) fn deliver(&self, events: &crate::encode::Encoded, metrics: &Metrics) {
+        let mut state = self.lock();
+        if let Some(position) = &mut state.position
+            && events.last > 0
+        {
+            position.offset = events.last;
+        }
+        if !events.plain.is_empty() {
+            for outbox in state.plain.values() {
+                count(outbox.push_all(&events.plain), metrics);
+            }
+        }
+        for subscriber in state.subscribers.values_mut() {
+            if events.comings && !subscriber.join_leave {
+                continue;
+            }
+            let frames = &events.pushes;
+            match &mut subscriber.pending {
+                None => count(subscriber.outbox.push_all(frames), metrics),
+                Some(pending) if pending.frames.len() + frames.len() > PENDING => {
+                    pending.lost = true;
+                    pending.frames = Vec::new();
+                }
+                Some(pending) => {
+                    let offsets = events.offsets.iter().copied();
+                    pending.frames.extend(offsets.zip(frames.iter().cloned()));
+                }
+            }
+        }
+    }
+
+    /// Whether clients of this kind are there: what nobody gets need not be encoded.
+    pub(crate) fn audience(&self) -> (bool, bool) {
+        let state = self.lock();
+        (!state.plain.is_empty(), !state.subscribers.is_empty())
+    }
+
+    /// Ends a session's subscription on a backend's behalf. Says whether there was one.
+    pub(crate) fn expel(&self, id: u64, why: Unsubscribe) -> bool {
+        let Some(subscriber) = self.lock().subscribers.remove(&id) else {
+            return false;
+        };
+        let text = unsubscribed(&self.name, why);
+        let _ = subscriber.outbox.push(Frame::text(&text));
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subscriber {
+    /// Its position is lost.
+    fn end(&self, channel: &str) {
+        if self.server_side {
+            self.outbox
+                .kick(protocol::centrifugo::Disconnect::InsufficientState);
+        } else {
+            let text = unsubscribed(channel, Unsubscribe::InsufficientState);
+            let _ = self.outbox.push(Frame::text(&text));
+        }
+    }
+}
+
+impl Subscription {
+    /// Waits until the channel is followed, and says up to where it was delivered.
+    pub(crate) async fn ready(&self) -> Result<Position, NotReady> {
+        let ready = async {
+            loop {
+                let began = self.channel.began.notified();
+                if let Some(position) = &self.channel.lock().position {
+                    return position.clone();
+                }
+                began.await;
+            }
+        };
+        tokio::time::timeout(READY, ready)
+            .await
+            .map_err(|_| NotReady)
+    }
+
+    /// Where the channel is now. What was kept back so far is not wanted any more.
+    pub(crate) fn skip(&self) -> Position {
+        let mut state = self.channel.lock();
+        if let Some(subscriber) = state.subscribers.get_mut(&self.id) {
+            subscriber.pending = Some(Pending::default());
+        }
+        state.position.clone().unwrap_or_default()
+    }
+
+    /// Delivers what was kept back after an offset, and from here on everything at once.
+    pub(crate) fn go_live(&self, after: u64, metrics: &Metrics) {
+        let mut state = self.channel.lock();
+        let Some(subscriber) = state.subscribers.get_mut(&self.id) else {
+            return;
+        };
+        let Some(pending) = subscriber.pending.take() else {
+            return;
+        };
+        if pending.lost && subscriber.positioned {
+            if let Some(subscriber) = state.subscribers.remove(&self.id) {
+                subscriber.end(&self.channel.name);
+            }
+            return;
+        }
+        let frames = pending.frames.into_iter();
+        let frames: Vec<_> = frames
+            .filter(|(offset, _)| *offset == 0 || *offset > after)
+            .map(|(_, frame)| frame)
+            .collect();
+        if !frames.is_empty() {
+            count(subscriber.outbox.push_all(&frames), metrics);
+        }
+    }
+
+    /// Whether it still gets anything: the server may have ended it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.channel.lock().subscribers.contains_key(&self.id)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut channels = self.channels.lock();
+        let mut state = self.channel.lock();
+        state.plain.remove(&self.id);
+        state.subscribers.remove(&self.id);
+        self.channels.metrics.subscriptions.dec();
+        if state.plain.is_empty() && state.subscribers.is_empty() && !state.kept {
+            // Another channel may have taken its place, if this was its second dropping.
+            if channels
+                .get(&self.channel.feed)
+                .is_some_and(|channel| Arc::ptr_eq(channel, &self.channel))
+            {
+                channels.remove(&self.channel.feed);
+                self.channels.metrics.channels.dec();
+                self.channels.feeds.leave(&self.channel.feed);
+            }
+            return;
+        }
+        // After a peak the tables would stay as large as the peak.
+        shrink(&mut state.plain);
+        shrink(&mut state.subscribers);
+    }
+}
+
+fn shrink<T>(map: &mut HashMap<u64, T>) {
+    if map.capacity() > 1024 && map.len() * 8 < map.capacity() {
+        map.shrink_to_fit();
+    }
+}
+
+fn count(pushed: Pushed, metrics: &Metrics) {
+    if let Pushed::Overflowed(dropped) = pushed {
+        metrics.overflowed(dropped);
+    }
+}

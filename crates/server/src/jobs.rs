@@ -1,0 +1,386 @@
+//! What clients do with jobs, whatever protocol they speak: submit, look, cancel, run again.
+//!
+//! Ownership is checked here, on every verb: a job of another tenant is one that does not exist.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use broker::{Control, Done, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
+use protocol::{
+    Channel, Durability, ErrorCode, Failure, InvalidJob, Job, JobId, JobOptions, JobRecord,
+    JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    Metrics,
+    identity::{Identity, TopicOwner},
+    message_span::MessageSpan,
+};
+
+/// What a client hands in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submit {
+    /// The queue.
+    pub(crate) queue: String,
+    /// Which handler runs it.
+    pub(crate) kind: String,
+    /// What it works on.
+    #[serde(default = "null")]
+    pub(crate) payload: Box<RawValue>,
+    /// All that has a default. The tenant is the client's own, whatever stands here.
+    #[serde(default)]
+    pub(crate) options: JobOptions,
+    /// The job's id, if the client chose one: handing in the same id again is safe.
+    #[serde(default)]
+    pub(crate) id: Option<JobId>,
+    /// Whether the client is to be subscribed to the job's channel.
+    #[serde(default)]
+    pub(crate) subscribe: bool,
+    /// What becomes of the job when its client leaves.
+    #[serde(default)]
+    pub(crate) on_disconnect: OnDisconnect,
+}
+
+fn null() -> Box<RawValue> {
+    RawValue::NULL.to_owned()
+}
+
+/// What becomes of a job when its client leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnDisconnect {
+    /// It goes on.
+    #[default]
+    Keep,
+    /// It is cancelled, unless somebody follows it again within a grace.
+    Cancel,
+}
+
+/// Names a job.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// The queue that it is in.
+    pub(crate) queue: String,
+    /// Its id.
+    pub(crate) id: String,
+}
+
+/// The proof that a job is stored, as a client gets it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Accepted {
+    pub(crate) id: JobId,
+    pub(crate) queue: QueueName,
+    /// Where its events are published.
+    pub(crate) channel: String,
+    /// Where the channel's log was: what comes of the job has a higher offset.
+    pub(crate) epoch: String,
+    pub(crate) offset: u64,
+    /// Whether it was there already.
+    pub(crate) duplicate: bool,
+    /// What was made sure of.
+    pub(crate) durability: Durability,
+    /// Of a duplicate: where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<JobState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Failure>,
+}
+
+/// What became of a request to cancel or to run again.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Changed {
+    pub(crate) id: JobId,
+    /// `done`, or `requested` where a worker has to be told first.
+    pub(crate) outcome: &'static str,
+}
+
+/// Why a verb is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The token does not allow it.
+    #[error("permission denied")]
+    Denied,
+    /// It can't be done.
+    #[error("{1}")]
+    Job(ErrorCode, String),
+    /// Not now.
+    #[error("the queue is full: try again in {0} ms")]
+    Full(u64),
+}
+
+impl Refused {
+    fn not_found() -> Self {
+        Self::Job(ErrorCode::NotFound, "there is no such job".to_owned())
+    }
+
+    /// The code that a client sees.
+    pub(crate) const fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Denied => None,
+            Self::Job(code, _) => Some(*code),
+            Self::Full(_) => Some(ErrorCode::QueueFull),
+        }
+    }
+}
+
+impl From<InvalidJob> for Refused {
+    fn from(error: InvalidJob) -> Self {
+        Self::Job(error.code(), error.to_string())
+    }
+}
+
+impl From<SubmitError> for Refused {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::QueueFull { retry_after } => {
+                Self::Full(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX))
+            }
+            error => Self::Job(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<broker::Error> for Refused {
+    fn from(error: broker::Error) -> Self {
+        tracing::debug!(%error, "a verb found no Redis");
+        Self::Job(
+            ErrorCode::Unavailable,
+            "Redis is away: try again later".to_owned(),
+        )
+    }
+}
+
+/// A job that may be handed in.
+pub(crate) struct Checked {
+    pub(crate) id: JobId,
+    producer: Producer,
+    job: Job,
+    topic: Topic,
+    span: MessageSpan,
+}
+
+/// The job verbs.
+pub(crate) struct Jobs {
+    redis: Redis,
+    producers: BTreeMap<QueueName, Producer>,
+    inspector: Inspector,
+    control: Control,
+    metrics: Arc<Metrics>,
+}
+
+impl Jobs {
+    pub(crate) fn new(
+        redis: Redis,
+        producers: impl IntoIterator<Item = Producer>,
+        control: Control,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let producers = producers.into_iter();
+        Self {
+            inspector: Inspector::new(redis.clone()),
+            producers: producers.map(|one| (one.queue().clone(), one)).collect(),
+            redis,
+            control,
+            metrics,
+        }
+    }
+
+    /// Looks whether a client may hand this in.
+    pub(crate) fn check(&self, who: &Identity, submit: Submit) -> Result<Checked, Refused> {
+        let queue = self.queue(who, &submit.queue)?;
+        let kind: Kind = submit.kind.parse().map_err(|error| invalid_name(&error))?;
+        if !who.may_use_kind(&kind) {
+            return Err(Refused::Denied);
+        }
+        let bytes = submit.payload.get().len();
+        let most = who.scope.limits.max_payload_bytes;
+        if let Some(most) = most.filter(|most| bytes > *most && *most < MAX_PAYLOAD_BYTES) {
+            let why = format!("the payload has {bytes} bytes, at most {most} are taken");
+            return Err(Refused::Job(ErrorCode::TooLarge, why));
+        }
+        let mut options = submit.options;
+        options.tenant = who.tenant.clone();
+        match options.topic.as_ref().map(|topic| who.owns_topic(topic)) {
+            None | Some(TopicOwner::Own) => {}
+            Some(TopicOwner::Other | TopicOwner::Job(_)) => return Err(Refused::Denied),
+        }
+        let id = submit.id.unwrap_or_else(Producer::new_id);
+        let named = options.topic.clone();
+        let topic = named.unwrap_or_else(|| Topic::new(id.to_string()).expect("ids are names"));
+        let mut job = Job {
+            kind,
+            payload: submit.payload,
+            options,
+        };
+        job.validate()?;
+        let span = MessageSpan::begin(queue.as_str(), &mut job, bytes);
+        let producer = self.producers[&queue].clone();
+        Ok(Checked {
+            id,
+            producer,
+            job,
+            topic,
+            span,
+        })
+    }
+
+    /// Hands a job in, in order, and calls `done` once it is stored or not.
+    pub(crate) async fn submit(
+        &self,
+        checked: Checked,
+        done: impl FnOnce(Result<Accepted, Refused>) + Send + Sync + 'static,
+    ) {
+        let Checked {
+            id,
+            producer,
+            job,
+            topic,
+            span,
+        } = checked;
+        self.metrics.submitted.inc();
+        let metrics = Arc::clone(&self.metrics);
+        let queue = producer.queue().clone();
+        let told = move |result: Result<Receipt, SubmitError>| {
+            span.end(&result);
+            let answer = match result {
+                Ok(receipt) => {
+                    metrics.accepted.inc();
+                    Ok(accepted(queue, topic, receipt))
+                }
+                Err(error) => {
+                    metrics.message_refused(error.code());
+                    Err(error.into())
+                }
+            };
+            done(answer);
+        };
+        producer.hand_in(id, job, told).await;
+    }
+
+    /// One of the client's jobs.
+    pub(crate) async fn get(&self, who: &Identity, which: &Which) -> Result<JobRecord, Refused> {
+        let queue = self.queue(who, &which.queue)?;
+        let id = which.id.parse().map_err(|_| Refused::not_found())?;
+        let job = self.inspector.get(&queue, id).await?;
+        job.filter(|job| who.owns_job(&job.tenant))
+            .ok_or_else(Refused::not_found)
+    }
+
+    /// Cancels one of the client's jobs.
+    pub(crate) async fn cancel(&self, who: &Identity, which: &Which) -> Result<Changed, Refused> {
+        let queue = self.queue(who, &which.queue)?;
+        let id: JobId = which.id.parse().map_err(|_| Refused::not_found())?;
+        let done = self
+            .control
+            .cancel(&queue, &[id], Some(&who.tenant))
+            .await?;
+        changed(id, done.first(), "cancelled")
+    }
+
+    /// Runs one of the client's failed or cancelled jobs again.
+    pub(crate) async fn retry(&self, who: &Identity, which: &Which) -> Result<Changed, Refused> {
+        let job = self.get(who, which).await?;
+        let done = self.control.retry(&job.queue, &[job.id]).await?;
+        changed(job.id, done.first(), "run again")
+    }
+
+    /// Whether a client may follow the events of a topic.
+    pub(crate) async fn may_follow(
+        &self,
+        who: &Identity,
+        channel: &Channel,
+    ) -> Result<bool, broker::Error> {
+        if who.may_subscribe(&channel.to_string()) {
+            return Ok(true);
+        }
+        if !who.may_use_queue(&channel.queue) {
+            return Ok(false);
+        }
+        match who.owns_topic(&channel.topic) {
+            TopicOwner::Own => Ok(true),
+            TopicOwner::Other => Ok(false),
+            TopicOwner::Job(id) => {
+                let job = self.inspector.get(&channel.queue, id).await?;
+                Ok(job.is_some_and(|job| who.owns_job(&job.tenant)))
+            }
+        }
+    }
+
+    /// Cancels a job whose client left, unless somebody follows it by now, on whichever server.
+    pub(crate) async fn abandon(&self, job: &Abandoned) -> Result<(), broker::Error> {
+        let feed = Feed::topic(self.redis.prefix(), &job.channel);
+        if self.redis.followers(&feed).await? > 0 {
+            return Ok(());
+        }
+        let ids = [job.id];
+        let done = self.control.cancel(&job.channel.queue, &ids, None).await?;
+        tracing::debug!(id = %job.id, ?done, "its client left");
+        Ok(())
+    }
+
+    fn queue(&self, who: &Identity, name: &str) -> Result<QueueName, Refused> {
+        let queue: QueueName = name.parse().map_err(|error| invalid_name(&error))?;
+        if !who.may_use_queue(&queue) {
+            return Err(Refused::Denied);
+        }
+        if !self.producers.contains_key(&queue) {
+            let why = format!("the queue {queue} is not served here (--queues)");
+            return Err(Refused::Job(ErrorCode::NotFound, why));
+        }
+        Ok(queue)
+    }
+}
+
+/// A job whose client wanted it cancelled with its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) id: JobId,
+    pub(crate) channel: Channel,
+}
+
+fn invalid_name(error: &protocol::NameError) -> Refused {
+    Refused::Job(ErrorCode::InvalidName, error.to_string())
+}
+
+fn accepted(queue: QueueName, topic: Topic, receipt: Receipt) -> Accepted {
+    // One that was there under another id has its own topic.
+    let topic = match Topic::new(receipt.id.to_string()) {
+        Ok(own) if receipt.duplicate && topic.as_str().parse::<JobId>().is_ok() => own,
+        _ => topic,
+    };
+    Accepted {
+        id: receipt.id,
+        channel: format!("{queue}:{topic}"),
+        queue,
+        epoch: receipt.epoch,
+        offset: receipt.offset,
+        duplicate: receipt.duplicate,
+        durability: receipt.durability,
+        state: receipt.state,
+        result: receipt.result,
+        error: receipt.error,
+    }
+}
+
+fn changed(id: JobId, done: Option<&Done>, verb: &str) -> Result<Changed, Refused> {
+    match done {
+        Some(Done::Yes) => Ok(Changed {
+            id,
+            outcome: "done",
+        }),
+        Some(Done::Requested) => Ok(Changed {
+            id,
+            outcome: "requested",
+        }),
+        Some(Done::Conflict(state)) => Err(Refused::Job(
+            ErrorCode::Conflict,
+            format!("a job that is {state} can't be {verb}"),
+        )),
+        _ => Err(Refused::not_found()),
+    }
+}
