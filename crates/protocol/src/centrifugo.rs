@@ -4,6 +4,7 @@
 
 mod code;
 mod command;
+mod object;
 mod reply;
 
 pub use code::{ClientError, Disconnect, Unsubscribe};

@@ -201,9 +201,13 @@ impl Channel {
 
     /// The log goes on from elsewhere, or under another name. Who relies on positions must subscribe again, from where it
     /// is: if nothing is lost, nothing will be missing.
-    pub(crate) fn moved(&self, to: &Position, metrics: &Metrics) {
+    pub(crate) fn moved(&self, to: &Position, lost: bool, metrics: &Metrics) {
         let mut state = self.lock();
-        state.position = Some(to.clone());
+        let from = state.position.replace(to.clone()).unwrap_or_default();
+        // Where no log was, it only began; and who began it knows its epoch already.
+        if !lost && (from.epoch.is_empty() || from.epoch == to.epoch) {
+            return;
+        }
         let mut gone = Vec::new();
         for (id, subscriber) in &mut state.subscribers {
             match &mut subscriber.pending {
@@ -217,6 +221,16 @@ impl Channel {
                 metrics.insufficient_state.inc();
                 subscriber.end(&self.name);
             }
+        }
+    }
+
+    /// A log that was not there was begun for a subscriber, who was told of its epoch.
+    pub(crate) fn opened(&self, at: &Position) {
+        let mut state = self.lock();
+        if let Some(position) = &mut state.position
+            && position.epoch.is_empty()
+        {
+            *position = at.clone();
         }
     }
 

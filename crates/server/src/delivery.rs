@@ -53,7 +53,7 @@ impl Listener for Delivery {
                     "events were lost: some messages did not reach the clients"
                 );
             }
-            channel.moved(to, &self.metrics);
+            channel.moved(to, lost, &self.metrics);
         }
     }
 

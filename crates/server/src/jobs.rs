@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use broker::{Control, Done, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
 use protocol::{
-    Channel, Durability, ErrorCode, Failure, InvalidJob, Job, JobId, JobOptions, JobRecord,
-    JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
+    Channel, Durability, ErrorCode, EventLevel, Failure, InvalidJob, Job, JobId, JobOptions,
+    JobRecord, JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -78,6 +78,9 @@ pub(crate) struct Accepted {
     /// Where the channel's log was: what comes of the job has a higher offset.
     pub(crate) epoch: String,
     pub(crate) offset: u64,
+    /// Before its first event, as far as that is known.
+    #[serde(skip)]
+    pub(crate) begins: u64,
     /// Whether it was there already.
     pub(crate) duplicate: bool,
     /// What was made sure of.
@@ -245,12 +248,13 @@ impl Jobs {
         self.metrics.submitted.inc();
         let metrics = Arc::clone(&self.metrics);
         let queue = producer.queue().clone();
-        let told = move |result: Result<Receipt, SubmitError>| {
+        let told = job.options.events == EventLevel::All || job.options.announce.is_some();
+        let ended = move |result: Result<Receipt, SubmitError>| {
             span.end(&result);
             let answer = match result {
                 Ok(receipt) => {
                     metrics.accepted.inc();
-                    Ok(accepted(queue, topic, receipt))
+                    Ok(accepted(queue, topic, told, receipt))
                 }
                 Err(error) => {
                     metrics.message_refused(error.code());
@@ -259,7 +263,7 @@ impl Jobs {
             };
             done(answer);
         };
-        producer.hand_in(id, job, told).await;
+        producer.hand_in(id, job, ended).await;
     }
 
     /// One of the client's jobs.
@@ -347,14 +351,21 @@ fn invalid_name(error: &protocol::NameError) -> Refused {
     Refused::Job(ErrorCode::InvalidName, error.to_string())
 }
 
-fn accepted(queue: QueueName, topic: Topic, receipt: Receipt) -> Accepted {
+/// `told`: whether a new job's log begins with its being queued.
+fn accepted(queue: QueueName, topic: Topic, told: bool, receipt: Receipt) -> Accepted {
     // One that was there under another id has its own topic.
     let topic = match Topic::new(receipt.id.to_string()) {
         Ok(own) if receipt.duplicate && topic.as_str().parse::<JobId>().is_ok() => own,
         _ => topic,
     };
+    // A log of its own is all about it; in others, being queued is the last that happened.
+    let begins = match topic.as_str().parse::<JobId>() {
+        Ok(_) => 0,
+        Err(_) => receipt.offset - u64::from(told && !receipt.duplicate),
+    };
     Accepted {
         id: receipt.id,
+        begins,
         channel: format!("{queue}:{topic}"),
         queue,
         epoch: receipt.epoch,

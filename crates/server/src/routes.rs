@@ -159,7 +159,7 @@ impl Gateway {
         };
         self.accept(admitted, asked, timing, move |gateway, member| {
             let (shared, outbox) = (Arc::clone(&gateway.sessions), Arc::clone(member.outbox()));
-            if asked == Subprotocol::Protobuf {
+            if matches!(asked, Subprotocol::Protobuf | Subprotocol::ProtobufInQuery) {
                 // Selected and closed at once: a failed handshake would be tried for ever.
                 outbox.kick(protocol::centrifugo::Disconnect::InappropriateProtocol);
             }

@@ -35,6 +35,8 @@ pub(crate) enum Subprotocol {
     Json,
     /// Which is not spoken here.
     Protobuf,
+    /// The same, but only the address says so: no header may answer that.
+    ProtobufInQuery,
 }
 
 impl Subprotocol {
@@ -44,16 +46,13 @@ impl Subprotocol {
         if has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, "centrifuge-json") {
             return Self::Json;
         }
-        let query = request.uri().query().unwrap_or("");
-        let in_query = |name: &str| query.split('&').any(|pair| pair == name);
-        if has_token(
-            headers,
-            &header::SEC_WEBSOCKET_PROTOCOL,
-            "centrifuge-protobuf",
-        ) || in_query("cf_protocol=protobuf")
-            || in_query("format=protobuf")
-        {
+        let name = &header::SEC_WEBSOCKET_PROTOCOL;
+        if has_token(headers, name, "centrifuge-protobuf") {
             return Self::Protobuf;
+        }
+        let mut query = request.uri().query().unwrap_or("").split('&');
+        if query.any(|pair| matches!(pair, "cf_protocol=protobuf" | "format=protobuf")) {
+            return Self::ProtobufInQuery;
         }
         Self::None
     }
@@ -61,7 +60,7 @@ impl Subprotocol {
     /// What it is called on the wire.
     const fn name(self) -> Option<&'static str> {
         match self {
-            Self::None => None,
+            Self::None | Self::ProtobufInQuery => None,
             Self::Json => Some("centrifuge-json"),
             Self::Protobuf => Some("centrifuge-protobuf"),
         }

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::object::object;
+
 /// One command.
 #[derive(Debug)]
 pub struct Command<'a> {
@@ -135,7 +137,7 @@ pub struct History<'a> {
     /// At most how many; 0 for none but the position, -1 for all.
     pub limit: i32,
     /// From where on.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub since: Option<Since<'a>>,
     /// Newest first.
     pub reverse: bool,
@@ -216,28 +218,28 @@ pub enum BadFrame {
 #[serde(default)]
 struct Line<'a> {
     id: u32,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     connect: Option<Box<Connect<'a>>>,
     ping: Option<serde::de::IgnoredAny>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     subscribe: Option<Box<Subscribe<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     unsubscribe: Option<Named<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     publish: Option<Publish<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     presence: Option<Named<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     presence_stats: Option<Named<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     history: Option<History<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     rpc: Option<Rpc<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     send: Option<Send<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     refresh: Option<Refresh<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     sub_refresh: Option<SubRefresh<'a>>,
 }
 

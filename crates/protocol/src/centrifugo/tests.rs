@@ -44,6 +44,13 @@ fn what_breaks_the_rules_is_told() {
         bad(r#"{"id":1,"subscribe":{"channel":7}}"#),
         Some(BadFrame::Json)
     );
+    for array in [
+        r#"{"id":1,"connect":[]}"#,
+        r#"{"id":1,"connect":["token"]}"#,
+        r#"{"id":1,"history":{"channel":"a","since":[1,"e"]}}"#,
+    ] {
+        assert_eq!(bad(array), Some(BadFrame::Json), "{array}");
+    }
     // The first method in the protocol's order counts.
     let both = commands(r#"{"id":1,"publish":{},"connect":{}}"#).next();
     assert!(matches!(both.unwrap().unwrap().method, Method::Connect(_)));

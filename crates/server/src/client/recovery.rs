@@ -113,7 +113,9 @@ impl ClientSession {
             meta_ttl: TOPIC,
         });
         let opened = self.shared.rooms.open(subscription.channel.feed(), history);
-        opened.await.map_err(|_| ClientError::internal())
+        let at = opened.await.map_err(|_| ClientError::internal())?;
+        subscription.channel.opened(&at);
+        Ok(at)
     }
 
     /// The first of what was missed; where the log is; and up to where the first goes. None if there is a gap.

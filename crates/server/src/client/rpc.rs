@@ -100,8 +100,8 @@ impl ClientSession {
         }
     }
 
-    /// Subscribes the client to its job's channel from where the log was when the job was stored, so that no event is
-    /// missed, and answers.
+    /// Subscribes the client to its job's channel from where the job begins in the log, so that no event is missed, and
+    /// answers.
     async fn follow(&mut self, id: u32, accepted: Accepted) -> Result<(), Close> {
         let name = accepted.channel.clone();
         let followed = self.subs.get(&name);
@@ -110,7 +110,7 @@ impl ClientSession {
             return Ok(());
         }
         let from = From {
-            offset: accepted.offset,
+            offset: accepted.begins,
             epoch: &accepted.epoch,
         };
         let grant = SubGrant::default();

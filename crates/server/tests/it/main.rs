@@ -8,11 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod client;
+mod client_frames;
 mod drain;
 mod flow;
 mod gateway;
 mod limits;
 mod outage;
+mod session;
 mod silence;
 
 use std::{future::Future, time::Duration};
