@@ -78,6 +78,7 @@ function showChat(log, frame) {
   log.querySelector(".empty")?.remove();
   const line = make("li", kind, make("span", "kind", kind), make("p", "", text));
   line.dataset.frame = frame;
+  line.title = frame;
   if (detail) line.append(make("small", "", detail));
   append(log, line, MOST_LINES);
 }

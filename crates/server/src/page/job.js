@@ -55,9 +55,9 @@ class Job {
     this.#view.position(accepted);
     this.#become("queued");
     this.#timer = setTimeout(() => this.#view.note("No worker has taken it yet. Is one running?"), PATIENCE);
-    /* The log was here when the job was stored, so nothing of it can be missed. Of one that was there before, all. */
-    const from = { epoch: accepted.epoch, offset: accepted.duplicate ? 0 : accepted.offset };
-    this.#session.follow(accepted.channel, from, {
+    /* The channel is the job's own, so its log is read from the beginning. In one that others use too, what comes of the
+       job begins behind `accepted.offset`. */
+    this.#session.follow(accepted.channel, { epoch: accepted.epoch, offset: 0 }, {
       events: (publications, recovered, at) => this.#events(publications, recovered, at),
       gap: () => this.#look(),
       refused: (error) => { this.#view.problem(error); this.#look(); },

@@ -52,7 +52,8 @@ function useToken(value) {
   token = value;
   tokenWanted = false;
   el("token").value = "";
-  el("token-state").textContent = value === "" ? "none" : "set";
+  el("token-state").textContent = value === "" ? ": none" : ": set";
+  el("token-toggle").classList.toggle("set", value !== "");
   toggleToken(false);
   chat.connect();
   session.connect();
