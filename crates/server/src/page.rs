@@ -1,15 +1,31 @@
 //! The demo page, for whoever opens the server's address in a browser.
 //!
-//! It is one file without anything from elsewhere, and its policy lets it load nothing and connect only back here.
+//! It is sent as one document without anything from elsewhere, and its policy lets it load nothing and connect only back
+//! here.
+
+use std::sync::LazyLock;
 
 use axum::{
     http::{HeaderValue, header},
     response::{Html, IntoResponse, Response},
 };
 
-const PAGE: &str = include_str!("page/index.html");
 /// Stands in the page where the nonce goes.
 const NONCE: &str = "{{nonce}}";
+
+/// The page, but for the nonce. Its script is one after all: what a part declares, those after it see.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let script = [
+        "\"use strict\";\n",
+        include_str!("page/session.js"),
+        include_str!("page/chat.js"),
+        include_str!("page/job.js"),
+        include_str!("page/main.js"),
+    ];
+    include_str!("page/index.html")
+        .replace("{{style}}", include_str!("page/style.css"))
+        .replace("{{script}}", &script.concat())
+});
 
 /// The page with a policy that admits its own script and style, by a nonce that nobody could have known.
 pub(crate) fn response() -> Response {
@@ -43,12 +59,15 @@ mod tests {
     #[test]
     fn the_page_needs_nothing_from_elsewhere() {
         assert_eq!(PAGE.matches(NONCE).count(), 2, "one style, one script");
+        assert_eq!(PAGE.matches("{{").count(), 2, "all else is filled in");
+        assert_eq!(PAGE.matches("</script").count(), 1);
         for foreign in [
             "http://",
             "https://",
             "//cdn",
             "@import",
             "innerHTML",
+            "eval(",
             " style=",
             " onclick=",
         ] {

@@ -4,14 +4,15 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use service::{Lifecycle, telemetry};
-use worker::{App, Registry, WorkerArgs, chat};
+use worker::{App, Registry, WorkerArgs, chat, demo};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
     telemetry::init(&args.telemetry, "worker")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
-    let handlers = chat(Registry::new(), Duration::from_millis(args.chat_work_ms));
+    let work = Duration::from_millis(args.chat_work_ms);
+    let handlers = demo(chat(Registry::new(), work));
     App::build(args, handlers)
         .await?
         .spawn(&lifecycle.handle())?;

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod assistant;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod functions;
 #[cfg(test)]
 mod harness;
