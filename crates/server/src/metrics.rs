@@ -34,6 +34,7 @@ pub struct Metrics {
     pub(crate) channels: Gauge,
     pub(crate) subscriptions: Gauge,
     pub(crate) insufficient_state: Counter,
+    pub(crate) nodes_heard: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -150,6 +151,12 @@ impl Metrics {
             "Subscriptions of clients here",
             self.subscriptions.clone(),
         );
+        registry.sub_registry_with_prefix("nodes").register(
+            "heard",
+            "Orders of backends that this server heard",
+            self.nodes_heard.clone(),
+        );
+        let relay = registry.sub_registry_with_prefix("relay");
         relay.register(
             "insufficient_state",
             "Subscriptions ended because their position was lost",

@@ -31,9 +31,15 @@ impl NodesTask {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let uid = format!("{:032x}", rand::rng().random::<u128>());
         let began = Instant::now();
-        let roster = Arc::clone(&self.shared.roster);
+        let (roster, metrics) = (
+            Arc::clone(&self.shared.roster),
+            Arc::clone(&self.shared.metrics),
+        );
         let hear = move |text: &str| match serde_json::from_str::<Order>(text) {
-            Ok(order) => roster.give(&order),
+            Ok(order) => {
+                metrics.nodes_heard.inc();
+                roster.give(&order);
+            }
             Err(error) => warn!(%error, "an order that can't be read; another version's?"),
         };
         let listening = self.nodes.clone().listen(hear, |_| {}, stop.clone());

@@ -68,11 +68,45 @@ impl Gateway {
 
     /// The answer to a request: status, head and body.
     pub(crate) async fn get(&self, path: &str) -> (u16, String, String) {
+        self.request("GET", path, "", "").await
+    }
+
+    /// The same for a request with a JSON body, and with more header lines.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &str,
+        body: &serde_json::Value,
+    ) -> (u16, String, String) {
+        self.post_text(path, headers, &body.to_string()).await
+    }
+
+    /// The same for any body.
+    pub(crate) async fn post_text(
+        &self,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> (u16, String, String) {
+        let length = body.len();
+        let headers =
+            format!("{headers}Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        self.request("POST", path, &headers, body).await
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> (u16, String, String) {
         let talk = async {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
             let address = self.address;
-            let request =
-                format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n{body}"
+            );
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();

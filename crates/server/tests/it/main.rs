@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod api;
 mod client;
 mod client_frames;
+mod denied;
 mod drain;
 mod flow;
 mod gateway;

@@ -36,6 +36,14 @@ impl Session {
         session
     }
 
+    /// An open session of whoever has the token.
+    pub(crate) async fn open_as(gateway: &Gateway, token: &str) -> Self {
+        let mut session = Self::fresh(gateway).await;
+        let reply = session.ask("connect", json!({ "token": token })).await;
+        assert!(reply["connect"]["client"].is_string(), "{reply}");
+        session
+    }
+
     /// Sends a frame as it is.
     pub(crate) async fn send(&mut self, frame: &str) {
         self.client.send(Message::text(frame)).await;
