@@ -91,8 +91,9 @@ local function close_logs()
       redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
         'r', this_run())
       if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
-      redis.call('PEXPIRE', log.top, log_ttl)
-      redis.call('PEXPIRE', log.key, log_ttl)
+      local keep = int(math.max(log_ttl, log.keep or 0))
+      redis.call('PEXPIRE', log.top, keep)
+      redis.call('PEXPIRE', log.key, keep)
     end
     publish(log)
   end

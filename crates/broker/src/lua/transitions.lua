@@ -69,7 +69,11 @@ local finished = {}
 local function close(id, job, state, data, err)
   local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err))
   local kept = 512 + job.bytes + #(data or '') + #(err or '')
-  if job.topic == id then kept = kept + 256 + log.bytes end
+  if job.topic == id then
+    kept = kept + 256 + log.bytes
+    -- How a job ended is told for as long as its result is kept.
+    log.keep = keep_ms[state]
+  end
   local key = base .. 'job:' .. id
   redis.call('HSET', key, 'state', state, 'finished', int(now), 'kept', int(kept))
   if data then

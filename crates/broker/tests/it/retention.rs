@@ -204,3 +204,22 @@ async fn a_shared_topic_is_not_counted_with_its_jobs() {
     let kept: i64 = rig.server.command(&["XLEN", "test{chat}:log:room"]).await;
     assert_eq!((kept, bytes(&rig, JobState::Completed).await), (1, 0));
 }
+
+#[tokio::test]
+async fn how_a_job_ended_is_told_for_as_long_as_its_result_is_kept() {
+    let args = QueueArgs {
+        log_ttl_secs: 10,
+        keep_completed_secs: 1_000,
+        ..QueueArgs::default()
+    };
+    let rig = Rig::on(TestRedis::start().await, args);
+    let worker = rig.worker("w", Setup::default(), async |_, _| Ok("0".into()));
+    let id = rig.submit("1", JobOptions::default()).await;
+    rig.until_state(id, JobState::Completed).await;
+    worker.stop().await;
+    for key in ["log", "top"] {
+        let key = format!("test{{chat}}:{key}:{id}");
+        let left: i64 = rig.server.command(&["PTTL", &key]).await;
+        assert!(left > 900_000, "{key} is kept for {left} ms");
+    }
+}

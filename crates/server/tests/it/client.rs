@@ -25,6 +25,10 @@ async fn with_rooms(redis: &TestRedis) -> Gateway {
 }
 
 /// Asks for a job that nobody will run.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it reads better where it is called"
+)]
 fn job(more: Value) -> Value {
     let mut job = json!({"queue": "chat", "kind": "sleep", "payload": 1});
     let more = more.as_object().unwrap().clone();

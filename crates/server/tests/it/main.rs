@@ -15,6 +15,7 @@ mod denied;
 mod drain;
 mod flow;
 mod gateway;
+mod leaving;
 mod limits;
 mod outage;
 mod session;
