@@ -3,6 +3,10 @@
 //! Every server follows the feeds that its own clients want, and no others. Delivering never waits for anybody: see
 //! [`crate::outbox`]. An event is encoded once for all clients of a protocol.
 
+mod subscriber;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,7 +17,12 @@ use broker::{Feed, Feeds, Position};
 use protocol::centrifugo::{Unsubscribe, unsubscribed};
 use tokio::sync::Notify;
 
-use crate::{Frame, Metrics, Outbox, encode::Encoding, outbox::Pushed};
+use self::subscriber::{Pending, Subscriber};
+use crate::{
+    Frame, Metrics, Outbox,
+    encode::{Encoded, Encoding},
+    outbox::Pushed,
+};
 
 /// How many events may come for a subscriber while what it missed is read.
 const PENDING: usize = 1024;
@@ -48,22 +57,6 @@ struct State {
     subscribers: HashMap<u64, Subscriber>,
     /// Whether it is followed although nobody is here.
     kept: bool,
-}
-
-struct Subscriber {
-    outbox: Arc<Outbox>,
-    positioned: bool,
-    join_leave: bool,
-    /// A lost position ends the whole session, since its client can't subscribe again by itself.
-    server_side: bool,
-    /// What came while what was missed is read; absent once it is over.
-    pending: Option<Pending>,
-}
-
-#[derive(Default)]
-struct Pending {
-    frames: Vec<(u64, Frame)>,
-    lost: bool,
 }
 
 /// What a subscription wants.
@@ -135,6 +128,7 @@ impl Channels {
                 join_leave: wish.join_leave,
                 server_side: wish.server_side,
                 pending: Some(Pending::default()),
+                given: 0,
             };
             state.subscribers.insert(id, subscriber);
         })
@@ -235,7 +229,7 @@ impl Channel {
     }
 
     /// Delivers frames that belong together: for each its offset, the push for sessions and the text for plain clients.
-    pub(crate) fn deliver(&self, events: &crate::encode::Encoded, metrics: &Metrics) {
+    pub(crate) fn deliver(&self, events: &Encoded, metrics: &Metrics) {
         let mut state = self.lock();
         if let Some(position) = &mut state.position
             && events.last > 0
@@ -253,7 +247,7 @@ impl Channel {
             }
             let frames = &events.pushes;
             match &mut subscriber.pending {
-                None => count(subscriber.outbox.push_all(frames), metrics),
+                None => count(subscriber.take(events), metrics),
                 Some(pending) if pending.frames.len() + frames.len() > PENDING => {
                     pending.lost = true;
                     pending.frames = Vec::new();
@@ -284,19 +278,6 @@ impl Channel {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Subscriber {
-    /// Its position is lost.
-    fn end(&self, channel: &str) {
-        if self.server_side {
-            self.outbox
-                .kick(protocol::centrifugo::Disconnect::InsufficientState);
-        } else {
-            let text = unsubscribed(channel, Unsubscribe::InsufficientState);
-            let _ = self.outbox.push(Frame::text(&text));
-        }
     }
 }
 
@@ -341,6 +322,7 @@ impl Subscription {
             }
             return;
         }
+        subscriber.given = after;
         let frames = pending.frames.into_iter();
         let frames: Vec<_> = frames
             .filter(|(offset, _)| *offset == 0 || *offset > after)

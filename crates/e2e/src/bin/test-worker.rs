@@ -27,6 +27,24 @@ async fn panics(_: JobContext, text: String) -> Result<(), JobError> {
     panic!("{text}")
 }
 
+#[derive(Deserialize)]
+struct Stream {
+    chunks: u32,
+    pause_ms: u64,
+}
+
+/// Stands for an answer that comes in pieces, which are numbers from 1.
+async fn streams(context: JobContext, stream: Stream) -> Result<u32, JobError> {
+    for n in 1..=stream.chunks {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(stream.pause_ms)) => {}
+            () = context.cancelled().cancelled() => return Err(JobError::retry("told to stop")),
+        }
+        context.chunk(&n).await?;
+    }
+    Ok(stream.chunks)
+}
+
 async fn counts(context: JobContext, Steps { steps }: Steps) -> Result<u32, JobError> {
     for step in 1..=steps {
         context.progress(&step).await?;
@@ -46,6 +64,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let handlers = chat(Registry::new(), Duration::from_millis(args.chat_work_ms))
         .register(Kind::new("panic")?, panics)
         .register(Kind::new("count")?, counts)
+        .register(Kind::new("stream")?, streams)
         .register(Kind::new(WORK_KIND)?, move |context, task| {
             work(context, task, Arc::clone(&log))
         });

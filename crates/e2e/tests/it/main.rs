@@ -13,6 +13,7 @@ mod harness;
 mod jobs;
 mod promises;
 mod redis_faults;
+mod sdk;
 mod stop;
 mod traces;
 mod traffic;

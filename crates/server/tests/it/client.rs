@@ -25,11 +25,7 @@ async fn with_rooms(redis: &TestRedis) -> Gateway {
 }
 
 /// Asks for a job that nobody will run.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "it reads better where it is called"
-)]
-fn job(more: Value) -> Value {
+fn job(more: &Value) -> Value {
     let mut job = json!({"queue": "chat", "kind": "sleep", "payload": 1});
     let more = more.as_object().unwrap().clone();
     job.as_object_mut().unwrap().extend(more);
@@ -42,7 +38,7 @@ async fn a_submit_that_subscribes_sees_every_event_from_the_first() {
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut session = Session::open(&gateway).await;
     let accepted = session
-        .rpc("job.submit", job(json!({"subscribe": true})))
+        .rpc("job.submit", job(&json!({"subscribe": true})))
         .await;
     let channel = accepted["channel"].as_str().unwrap().to_owned();
     assert_eq!(accepted["duplicate"], false);
@@ -76,7 +72,7 @@ async fn a_job_that_is_over_is_still_told_to_who_comes_late() {
     let redis = TestRedis::start().await;
     let gateway = Gateway::ready(&redis, &[]).await;
     let mut session = Session::open(&gateway).await;
-    let accepted = session.rpc("job.submit", job(json!({}))).await;
+    let accepted = session.rpc("job.submit", job(&json!({}))).await;
     let which = json!({"queue": "chat", "id": accepted["id"]});
     session.rpc("job.cancel", which).await;
     let mut late = Session::open(&gateway).await;
