@@ -1,4 +1,4 @@
-//! A real browser without a window, driven over the Chrome DevTools Protocol.
+//! A real browser without a window, driven over the protocol of Chrome's developer tools.
 //!
 //! It does what a person can do: goes to a page, clicks, types, looks. It never reaches into the page's own code.
 
