@@ -1,4 +1,4 @@
-//! Installs Redis with the system's package manager.
+//! Installs Redis, or a browser, with the system's package manager.
 //!
 //! Says what it will run before it runs it, never asks a question, and never fetches a binary by itself.
 
@@ -7,9 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{anyhow, bail};
 
-use crate::say;
-use crate::server::VARIABLE;
 use crate::workspace::{find_program, run, shown};
+use crate::{browser, say, server};
 
 /// One package manager: what refreshes its lists, and what installs one of the packages.
 struct Manager {
@@ -17,7 +16,8 @@ struct Manager {
     refresh: Option<&'static [&'static str]>,
     install: &'static [&'static str],
     /// Names to try in turn: distributions have replaced one by the other.
-    packages: &'static [&'static str],
+    redis: &'static [&'static str],
+    browser: &'static [&'static str],
     needs_root: bool,
 }
 
@@ -26,54 +26,78 @@ const MANAGERS: [Manager; 5] = [
         program: "apt-get",
         refresh: Some(&["update"]),
         install: &["install", "--yes", "--no-install-recommends"],
-        packages: &["redis-server", "valkey-server"],
+        redis: &["redis-server", "valkey-server"],
+        browser: &["chromium", "chromium-browser"],
         needs_root: true,
     },
     Manager {
         program: "dnf",
         refresh: None,
         install: &["install", "--assumeyes"],
-        packages: &["valkey", "redis"],
+        redis: &["valkey", "redis"],
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
         program: "apk",
         refresh: None,
         install: &["add", "--no-cache"],
-        packages: &["redis", "valkey"],
+        redis: &["redis", "valkey"],
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
         program: "pacman",
         refresh: None,
         install: &["-Sy", "--noconfirm", "--needed"],
-        packages: &["valkey", "redis"],
+        redis: &["valkey", "redis"],
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
         program: "brew",
         refresh: None,
         install: &["install"],
-        packages: &["redis", "valkey"],
+        redis: &["redis", "valkey"],
+        browser: &["google-chrome"],
         needs_root: false,
     },
 ];
 
 /// Installs Redis (or Valkey). The error names what a person can install instead.
 pub(crate) fn redis() -> anyhow::Result<()> {
+    let by_hand = format!(
+        "install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or `valkey-server` is on PATH, or set \
+         {} to it",
+        server::VARIABLE
+    );
+    let missing = "no redis-server and no valkey-server on PATH";
+    install(missing, |manager| manager.redis, &by_hand)
+}
+
+/// Installs a browser of the Chromium kind. The error names what a person can install instead.
+pub(crate) fn browser() -> anyhow::Result<()> {
+    let by_hand = format!(
+        "install Chromium or Chrome by hand, or set {} to one",
+        browser::VARIABLE
+    );
+    install("no Chromium on PATH", |manager| manager.browser, &by_hand)
+}
+
+fn install(
+    missing: &str,
+    packages: fn(&Manager) -> &'static [&'static str],
+    by_hand: &str,
+) -> anyhow::Result<()> {
     let manager = MANAGERS
         .iter()
         .find(|manager| find_program(manager.program).is_some());
     let Some(manager) = manager else {
         bail!(
-            "no Redis here, and no package manager that is known (apt-get, dnf, apk, pacman, brew): install Redis \
-             7.0 or Valkey 7.2 or later, so that `redis-server` or `valkey-server` is on PATH"
+            "{missing}, and no package manager that is known (apt-get, dnf, apk, pacman, brew): {by_hand}"
         );
     };
-    say::step(&format!(
-        "no redis-server and no valkey-server on PATH: installing with {}",
-        manager.program
-    ));
+    say::step(&format!("{missing}: installing with {}", manager.program));
     if let Some(refresh) = manager.refresh {
         // Old lists may still do, so a failure here is not the end.
         if let Err(error) = say_and_run(&mut manager.command(refresh)?) {
@@ -82,7 +106,7 @@ pub(crate) fn redis() -> anyhow::Result<()> {
             ));
         }
     }
-    for package in manager.packages {
+    for package in packages(manager) {
         let mut command = manager.command(manager.install)?;
         match say_and_run(command.arg(package)) {
             Ok(()) => return Ok(()),
@@ -90,10 +114,9 @@ pub(crate) fn redis() -> anyhow::Result<()> {
         }
     }
     Err(anyhow!(
-        "{} could not install any of: {}. Install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or \
-         `valkey-server` is on PATH, or set {VARIABLE} to it",
+        "{} could not install any of: {}; {by_hand}",
         manager.program,
-        manager.packages.join(", "),
+        packages(manager).join(", "),
     ))
 }
 
@@ -112,7 +135,7 @@ impl Manager {
             command
         } else {
             bail!(
-                "installing Redis with {} needs root, and there is no sudo: run it as root, or install Redis by hand",
+                "installing with {} needs root, and there is no sudo: run it as root",
                 self.program
             );
         };

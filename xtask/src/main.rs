@@ -4,6 +4,7 @@
 //! they do not compile.
 
 mod bench;
+mod browser;
 mod child;
 mod ci;
 mod counts;

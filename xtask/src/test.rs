@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-//! Installs Redis where it is missing, builds the binaries that end-to-end tests start, and ends in one plain line:
+//! Installs Redis and a browser where they are missing, builds the binaries that end-to-end tests start, and ends in one plain line:
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::counts::{self, Counts};
 use crate::outcome::Outcome;
 use crate::server::{self, Wanted};
-use crate::{say, workspace};
+use crate::{browser, say, workspace};
 
 /// Runs every test; the last line is `N passed, N failed`, or `skipped: WHY` with exit code 77.
 #[derive(clap::Args, Default)]
@@ -38,11 +38,19 @@ pub(crate) fn outcome(args: &TestArgs) -> Outcome {
 
 fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     let server = server::get(args.server)?;
+    let browser = browser::get();
+    if let Err(error) = &browser {
+        say::error(&format!("{error:#}; the tests of the page will fail"));
+    }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
     say::step(&format!("tests with {server}"));
-    let mut counts = counts::run(&mut tests(args, &server.path))?;
+    let mut command = tests(args, &server.path);
+    if let Ok(browser) = browser {
+        command.env(browser::VARIABLE, browser);
+    }
+    let mut counts = counts::run(&mut command)?;
     // A narrowed run is about some tests, and those are hardly in the documentation.
     if args.filter.is_none() && args.extra.is_empty() {
         say::step("examples in the documentation");

@@ -6,11 +6,13 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod browser;
 mod collector;
 mod faults;
 mod flow;
 mod harness;
 mod jobs;
+mod page;
 mod promises;
 mod redis_faults;
 mod sdk;

@@ -144,7 +144,8 @@ const view = {
     el("job-recovered").textContent = count;
   },
   event(offset, { type, data, error, attempt }, recovered) {
-    const about = error ? `${error.code}: ${error.message}` : data === undefined ? `attempt ${attempt}` : JSON.stringify(data);
+    const spoken = data === undefined ? (attempt > 0 ? `attempt ${attempt}` : "") : JSON.stringify(data);
+    const about = error ? `${error.code}: ${error.message}` : spoken;
     const item = make("li", recovered ? "recovered" : "",
       make("span", "at", String(offset)), make("span", "type", type), make("span", "data", about));
     if (isOver(type)) item.classList.add("end");
