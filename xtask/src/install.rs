@@ -1,4 +1,4 @@
-//! Installs Redis with the system's package manager.
+//! Installs what is missing with the system's package manager: Redis, and for the tests with SDKs Node and Python.
 //!
 //! Says what it will run before it runs it, never asks a question, and never fetches a binary by itself.
 
@@ -17,8 +17,62 @@ struct Manager {
     refresh: Option<&'static [&'static str]>,
     install: &'static [&'static str],
     /// Names to try in turn: distributions have replaced one by the other.
-    packages: &'static [&'static str],
+    redis: &'static [&'static str],
+    node: &'static [&'static str],
+    python: &'static [&'static str],
     needs_root: bool,
+}
+
+/// What can be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Or Valkey.
+    Redis,
+    /// With npm.
+    Node,
+    /// With its module venv.
+    Python,
+}
+
+impl Tool {
+    /// What there is not, where it is missing.
+    const fn missing(self) -> &'static str {
+        match self {
+            Self::Redis => "no redis-server and no valkey-server on PATH",
+            Self::Node => "no npm on PATH",
+            Self::Python => "no python3 with its module venv on PATH",
+        }
+    }
+
+    /// What a person can do instead.
+    fn by_hand(self) -> String {
+        match self {
+            Self::Redis => format!(
+                "Install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or `valkey-server` is on \
+                 PATH, or set {VARIABLE} to it"
+            ),
+            Self::Node => "Install Node with npm by hand, so that both are on PATH".to_owned(),
+            Self::Python => {
+                "Install Python 3.10 or later by hand, with its module venv, so that `python3` is on PATH".to_owned()
+            }
+        }
+    }
+
+    /// Whether nothing has to be installed. Redis is looked for elsewhere, where more than one will do.
+    pub(crate) fn is_here(self) -> bool {
+        let mut command = match self {
+            Self::Redis => return find_program("redis-server").is_some(),
+            Self::Node => return find_program("npm").is_some() && find_program("node").is_some(),
+            Self::Python => Command::new("python3"),
+        };
+        // Some distributions leave out half of the module.
+        command
+            .args(["-c", "import ensurepip, venv"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
 }
 
 const MANAGERS: [Manager; 5] = [
@@ -26,52 +80,64 @@ const MANAGERS: [Manager; 5] = [
         program: "apt-get",
         refresh: Some(&["update"]),
         install: &["install", "--yes", "--no-install-recommends"],
-        packages: &["redis-server", "valkey-server"],
+        redis: &["redis-server", "valkey-server"],
+        node: &["npm"],
+        python: &["python3-venv"],
         needs_root: true,
     },
     Manager {
         program: "dnf",
         refresh: None,
         install: &["install", "--assumeyes"],
-        packages: &["valkey", "redis"],
+        redis: &["valkey", "redis"],
+        node: &["nodejs-npm", "npm"],
+        python: &["python3"],
         needs_root: true,
     },
     Manager {
         program: "apk",
         refresh: None,
         install: &["add", "--no-cache"],
-        packages: &["redis", "valkey"],
+        redis: &["redis", "valkey"],
+        node: &["npm"],
+        python: &["python3"],
         needs_root: true,
     },
     Manager {
         program: "pacman",
         refresh: None,
         install: &["-Sy", "--noconfirm", "--needed"],
-        packages: &["valkey", "redis"],
+        redis: &["valkey", "redis"],
+        node: &["npm"],
+        python: &["python"],
         needs_root: true,
     },
     Manager {
         program: "brew",
         refresh: None,
         install: &["install"],
-        packages: &["redis", "valkey"],
+        redis: &["redis", "valkey"],
+        node: &["node"],
+        python: &["python3"],
         needs_root: false,
     },
 ];
 
-/// Installs Redis (or Valkey). The error names what a person can install instead.
-pub(crate) fn redis() -> anyhow::Result<()> {
+/// Installs a tool. The error names what a person can install instead.
+pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
     let manager = MANAGERS
         .iter()
         .find(|manager| find_program(manager.program).is_some());
     let Some(manager) = manager else {
         bail!(
-            "no Redis here, and no package manager that is known (apt-get, dnf, apk, pacman, brew): install Redis \
-             7.0 or Valkey 7.2 or later, so that `redis-server` or `valkey-server` is on PATH"
+            "{}, and no package manager that is known (apt-get, dnf, apk, pacman, brew). {}",
+            tool.missing(),
+            tool.by_hand()
         );
     };
     say::step(&format!(
-        "no redis-server and no valkey-server on PATH: installing with {}",
+        "{}: installing with {}",
+        tool.missing(),
         manager.program
     ));
     if let Some(refresh) = manager.refresh {
@@ -82,7 +148,8 @@ pub(crate) fn redis() -> anyhow::Result<()> {
             ));
         }
     }
-    for package in manager.packages {
+    let packages = manager.packages(tool);
+    for package in packages {
         let mut command = manager.command(manager.install)?;
         match say_and_run(command.arg(package)) {
             Ok(()) => return Ok(()),
@@ -90,14 +157,22 @@ pub(crate) fn redis() -> anyhow::Result<()> {
         }
     }
     Err(anyhow!(
-        "{} could not install any of: {}. Install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or \
-         `valkey-server` is on PATH, or set {VARIABLE} to it",
+        "{} could not install any of: {}. {}",
         manager.program,
-        manager.packages.join(", "),
+        packages.join(", "),
+        tool.by_hand()
     ))
 }
 
 impl Manager {
+    const fn packages(&self, tool: Tool) -> &'static [&'static str] {
+        match tool {
+            Tool::Redis => self.redis,
+            Tool::Node => self.node,
+            Tool::Python => self.python,
+        }
+    }
+
     /// The manager with these arguments, as root where it must be.
     fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
         let mut command = if !self.needs_root || nix::unistd::Uid::effective().is_root() {
@@ -112,7 +187,7 @@ impl Manager {
             command
         } else {
             bail!(
-                "installing Redis with {} needs root, and there is no sudo: run it as root, or install Redis by hand",
+                "installing with {} needs root, and there is no sudo: run it as root, or install what is missing by hand",
                 self.program
             );
         };

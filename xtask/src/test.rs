@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-//! Installs Redis where it is missing, builds the binaries that end-to-end tests start, and ends in one plain line:
+//! Installs what is missing of Redis, Node and Python, builds the binaries that end-to-end tests start, and ends in one plain line:
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::counts::{self, Counts};
+use crate::install::{self, Tool};
 use crate::outcome::Outcome;
 use crate::server::{self, Wanted};
 use crate::{say, workspace};
@@ -38,6 +39,14 @@ pub(crate) fn outcome(args: &TestArgs) -> Outcome {
 
 fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     let server = server::get(args.server)?;
+    for tool in [Tool::Node, Tool::Python] {
+        // The tests that need it say that it is missing, and fail.
+        if !tool.is_here()
+            && let Err(error) = install::install(tool)
+        {
+            say::error(&format!("{error:#}"));
+        }
+    }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 

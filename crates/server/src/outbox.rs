@@ -20,6 +20,8 @@ use crate::{Batch, Frame};
 /// How many bytes the writer takes at a time. Smaller than a bound, so that a slow client that still reads gets
 /// a batch through within the write timeout.
 const BATCH_BYTES: usize = 64 * 1024;
+/// How many pings are answered at once; of more, only the latest are, as the RFC allows.
+const PONGS: usize = 16;
 
 /// The bounds of an outbox, the frames that are being written included.
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +78,8 @@ struct State {
     kick: Option<Disconnect>,
     /// Whether the connection's task waits for room.
     crowded: bool,
-    /// Only the latest ping needs an answer, so that many pings take no room.
-    pong: Option<Frame>,
+    /// Only the latest pings are answered, so that many take little room.
+    pongs: VecDeque<Frame>,
     waker: Option<Waker>,
 }
 
@@ -142,7 +144,10 @@ impl Outbox {
     /// Has a ping answered, before everything that waits.
     pub fn pong(&self, payload: &[u8]) {
         let mut state = self.lock();
-        state.pong = Some(Frame::pong(payload));
+        if state.pongs.len() == PONGS {
+            state.pongs.pop_front();
+        }
+        state.pongs.push_back(Frame::pong(payload));
         wake(state);
     }
 
@@ -250,7 +255,7 @@ impl State {
     fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
         let mut control = 0;
         let ping = std::mem::take(&mut self.ping).then(Frame::ping);
-        for frame in self.pong.take().into_iter().chain(ping) {
+        for frame in std::mem::take(&mut self.pongs).into_iter().chain(ping) {
             control += frame.len();
             batch.push(frame);
         }
@@ -400,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pings_take_one_place_and_go_first() {
+    fn many_pings_take_little_room_and_go_first() {
         let outbox = outbox(1, 1000);
         outbox.push(text(1));
         for _ in 0..100 {
@@ -408,7 +413,7 @@ mod tests {
             outbox.ping();
         }
         let mut batch = Batch::default();
-        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(5 + 2 + 3));
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(16 * 5 + 2 + 3));
     }
 
     #[test]

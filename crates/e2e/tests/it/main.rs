@@ -6,6 +6,7 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod autobahn;
 mod collector;
 mod faults;
 mod flow;
