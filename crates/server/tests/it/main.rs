@@ -10,6 +10,7 @@
 
 mod client;
 mod client_frames;
+mod client_tokens;
 mod drain;
 mod flow;
 mod gateway;
