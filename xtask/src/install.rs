@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 //! Installs Redis, or a browser, with the system's package manager.
+=======
+//! Installs what is missing with the system's package manager: Redis, and for the tests with SDKs Node and Python.
+>>>>>>> wt-sdk
 //!
 //! Says what it will run before it runs it, never asks a question, and never fetches a binary by itself.
 
@@ -17,8 +21,65 @@ struct Manager {
     install: &'static [&'static str],
     /// Names to try in turn: distributions have replaced one by the other.
     redis: &'static [&'static str],
+<<<<<<< HEAD
     browser: &'static [&'static str],
+=======
+    node: &'static [&'static str],
+    python: &'static [&'static str],
+>>>>>>> wt-sdk
     needs_root: bool,
+}
+
+/// What can be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// Or Valkey.
+    Redis,
+    /// With npm.
+    Node,
+    /// With its module venv.
+    Python,
+}
+
+impl Tool {
+    /// What there is not, where it is missing.
+    const fn missing(self) -> &'static str {
+        match self {
+            Self::Redis => "no redis-server and no valkey-server on PATH",
+            Self::Node => "no npm on PATH",
+            Self::Python => "no python3 with its module venv on PATH",
+        }
+    }
+
+    /// What a person can do instead.
+    fn by_hand(self) -> String {
+        match self {
+            Self::Redis => format!(
+                "Install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or `valkey-server` is on \
+                 PATH, or set {VARIABLE} to it"
+            ),
+            Self::Node => "Install Node with npm by hand, so that both are on PATH".to_owned(),
+            Self::Python => {
+                "Install Python 3.10 or later by hand, with its module venv, so that `python3` is on PATH".to_owned()
+            }
+        }
+    }
+
+    /// Whether nothing has to be installed. Redis is looked for elsewhere, where more than one will do.
+    pub(crate) fn is_here(self) -> bool {
+        let mut command = match self {
+            Self::Redis => return find_program("redis-server").is_some(),
+            Self::Node => return find_program("npm").is_some() && find_program("node").is_some(),
+            Self::Python => Command::new("python3"),
+        };
+        // Some distributions leave out half of the module.
+        command
+            .args(["-c", "import ensurepip, venv"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
 }
 
 const MANAGERS: [Manager; 5] = [
@@ -27,7 +88,12 @@ const MANAGERS: [Manager; 5] = [
         refresh: Some(&["update"]),
         install: &["install", "--yes", "--no-install-recommends"],
         redis: &["redis-server", "valkey-server"],
+<<<<<<< HEAD
         browser: &["chromium", "chromium-browser"],
+=======
+        node: &["npm"],
+        python: &["python3-venv"],
+>>>>>>> wt-sdk
         needs_root: true,
     },
     Manager {
@@ -35,7 +101,12 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["install", "--assumeyes"],
         redis: &["valkey", "redis"],
+<<<<<<< HEAD
         browser: &["chromium"],
+=======
+        node: &["nodejs-npm", "npm"],
+        python: &["python3"],
+>>>>>>> wt-sdk
         needs_root: true,
     },
     Manager {
@@ -43,7 +114,12 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["add", "--no-cache"],
         redis: &["redis", "valkey"],
+<<<<<<< HEAD
         browser: &["chromium"],
+=======
+        node: &["npm"],
+        python: &["python3"],
+>>>>>>> wt-sdk
         needs_root: true,
     },
     Manager {
@@ -51,7 +127,12 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["-Sy", "--noconfirm", "--needed"],
         redis: &["valkey", "redis"],
+<<<<<<< HEAD
         browser: &["chromium"],
+=======
+        node: &["npm"],
+        python: &["python"],
+>>>>>>> wt-sdk
         needs_root: true,
     },
     Manager {
@@ -59,11 +140,17 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["install"],
         redis: &["redis", "valkey"],
+<<<<<<< HEAD
         browser: &["google-chrome"],
+=======
+        node: &["node"],
+        python: &["python3"],
+>>>>>>> wt-sdk
         needs_root: false,
     },
 ];
 
+<<<<<<< HEAD
 /// Installs Redis (or Valkey). The error names what a person can install instead.
 pub(crate) fn redis() -> anyhow::Result<()> {
     let by_hand = format!(
@@ -89,15 +176,32 @@ fn install(
     packages: fn(&Manager) -> &'static [&'static str],
     by_hand: &str,
 ) -> anyhow::Result<()> {
+=======
+/// Installs a tool. The error names what a person can install instead.
+pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
+>>>>>>> wt-sdk
     let manager = MANAGERS
         .iter()
         .find(|manager| find_program(manager.program).is_some());
     let Some(manager) = manager else {
         bail!(
+<<<<<<< HEAD
             "{missing}, and no package manager that is known (apt-get, dnf, apk, pacman, brew): {by_hand}"
         );
     };
     say::step(&format!("{missing}: installing with {}", manager.program));
+=======
+            "{}, and no package manager that is known (apt-get, dnf, apk, pacman, brew). {}",
+            tool.missing(),
+            tool.by_hand()
+        );
+    };
+    say::step(&format!(
+        "{}: installing with {}",
+        tool.missing(),
+        manager.program
+    ));
+>>>>>>> wt-sdk
     if let Some(refresh) = manager.refresh {
         // Old lists may still do, so a failure here is not the end.
         if let Err(error) = say_and_run(&mut manager.command(refresh)?) {
@@ -106,7 +210,12 @@ fn install(
             ));
         }
     }
+<<<<<<< HEAD
     for package in packages(manager) {
+=======
+    let packages = manager.packages(tool);
+    for package in packages {
+>>>>>>> wt-sdk
         let mut command = manager.command(manager.install)?;
         match say_and_run(command.arg(package)) {
             Ok(()) => return Ok(()),
@@ -114,13 +223,28 @@ fn install(
         }
     }
     Err(anyhow!(
+<<<<<<< HEAD
         "{} could not install any of: {}; {by_hand}",
         manager.program,
         packages(manager).join(", "),
+=======
+        "{} could not install any of: {}. {}",
+        manager.program,
+        packages.join(", "),
+        tool.by_hand()
+>>>>>>> wt-sdk
     ))
 }
 
 impl Manager {
+    const fn packages(&self, tool: Tool) -> &'static [&'static str] {
+        match tool {
+            Tool::Redis => self.redis,
+            Tool::Node => self.node,
+            Tool::Python => self.python,
+        }
+    }
+
     /// The manager with these arguments, as root where it must be.
     fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
         let mut command = if !self.needs_root || nix::unistd::Uid::effective().is_root() {
@@ -135,7 +259,11 @@ impl Manager {
             command
         } else {
             bail!(
+<<<<<<< HEAD
                 "installing with {} needs root, and there is no sudo: run it as root",
+=======
+                "installing with {} needs root, and there is no sudo: run it as root, or install what is missing by hand",
+>>>>>>> wt-sdk
                 self.program
             );
         };

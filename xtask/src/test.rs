@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
+<<<<<<< HEAD
 //! Installs Redis and a browser where they are missing, builds the binaries that end-to-end tests start, and ends in one plain line:
+=======
+//! Installs what is missing of Redis, Node and Python, builds the binaries that end-to-end tests start, and ends in one plain line:
+>>>>>>> wt-sdk
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -8,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::counts::{self, Counts};
+use crate::install::{self, Tool};
 use crate::outcome::Outcome;
 use crate::server::{self, Wanted};
 use crate::{browser, say, workspace};
@@ -38,9 +43,19 @@ pub(crate) fn outcome(args: &TestArgs) -> Outcome {
 
 fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     let server = server::get(args.server)?;
+<<<<<<< HEAD
     let browser = browser::get();
     if let Err(error) = &browser {
         say::error(&format!("{error:#}; the tests of the page will fail"));
+=======
+    for tool in [Tool::Node, Tool::Python] {
+        // The tests that need it say that it is missing, and fail.
+        if !tool.is_here()
+            && let Err(error) = install::install(tool)
+        {
+            say::error(&format!("{error:#}"));
+        }
+>>>>>>> wt-sdk
     }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;

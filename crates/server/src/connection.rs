@@ -156,6 +156,11 @@ where
                         return false;
                     }
                 }
+                Ok(Message::Binary(bytes)) if close == Close::GoingAway => {
+                    if self.session.on_binary(&bytes).await.is_err() {
+                        return false;
+                    }
+                }
                 Ok(_) => {}
                 Err(_) => return false,
             }
@@ -209,10 +214,7 @@ async fn read(
         let due = session.due();
         let heard = match message {
             Ok(Message::Text(text)) => session.on_text(&text).await,
-            Ok(Message::Binary(bytes)) => match std::str::from_utf8(&bytes) {
-                Ok(text) => session.on_text(text).await,
-                Err(_) => return Close::NotUtf8,
-            },
+            Ok(Message::Binary(bytes)) => session.on_binary(&bytes).await,
             Ok(Message::Ping(payload)) => {
                 outbox.pong(&payload);
                 Ok(())

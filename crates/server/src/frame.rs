@@ -12,6 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 const FINAL: u8 = 0x80;
 const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
@@ -32,6 +33,11 @@ impl Frame {
     /// A text message in one frame.
     pub fn text(text: &str) -> Self {
         Self::encode(TEXT, text.as_bytes())
+    }
+
+    /// A binary message in one frame.
+    pub fn binary(bytes: &[u8]) -> Self {
+        Self::encode(BINARY, bytes)
     }
 
     /// A ping without payload.
@@ -134,7 +140,11 @@ mod tests {
     fn a_client_reads_what_was_encoded() {
         for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
             let text = "x".repeat(length);
-            assert_eq!(decode(Frame::text(&text)), Message::text(text));
+            assert_eq!(decode(Frame::text(&text)), Message::text(&*text));
+            assert_eq!(
+                decode(Frame::binary(text.as_bytes())),
+                Message::binary(text.into_bytes())
+            );
         }
         assert_eq!(decode(Frame::ping()), Message::Ping("".into()));
         assert_eq!(decode(Frame::pong(b"abc")), Message::Pong("abc".into()));

@@ -20,6 +20,8 @@ use crate::{Batch, Frame};
 /// How many bytes the writer takes at a time. Smaller than a bound, so that a slow client that still reads gets
 /// a batch through within the write timeout.
 const BATCH_BYTES: usize = 64 * 1024;
+/// How many pings are answered at once; of more, only the latest are, as the RFC allows.
+const PONGS: usize = 16;
 
 /// The bounds of an outbox, the frames that are being written included.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +80,8 @@ struct State {
     kick: Option<Disconnect>,
     /// Whether the connection's task waits for room.
     crowded: bool,
-    /// Only the latest ping needs an answer, so that many pings take no room.
-    pong: Option<Frame>,
+    /// Only the latest pings are answered, so that many take little room.
+    pongs: VecDeque<Frame>,
     waker: Option<Waker>,
 }
 
@@ -145,7 +147,10 @@ impl Outbox {
     /// Has a ping answered, before everything that waits.
     pub fn pong(&self, payload: &[u8]) {
         let mut state = self.lock();
-        state.pong = Some(Frame::pong(payload));
+        if state.pongs.len() == PONGS {
+            state.pongs.pop_front();
+        }
+        state.pongs.push_back(Frame::pong(payload));
         wake(state);
     }
 
@@ -271,7 +276,7 @@ impl State {
     fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
         let mut control = 0;
         let ping = std::mem::take(&mut self.ping).then(Frame::ping);
-        for frame in self.pong.take().into_iter().chain(ping) {
+        for frame in std::mem::take(&mut self.pongs).into_iter().chain(ping) {
             control += frame.len();
             batch.push(frame);
         }
@@ -308,4 +313,162 @@ fn wake(state: MutexGuard<'_, State>) {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod tests;
+=======
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::{BATCH_BYTES, Limits, Outbox, Pushed, Signal};
+    use crate::{Batch, Frame};
+
+    fn outbox(frames: usize, bytes: usize) -> Outbox {
+        Outbox::new(Limits { frames, bytes })
+    }
+
+    fn text(length: usize) -> Frame {
+        Frame::text(&"x".repeat(length))
+    }
+
+    #[test]
+    fn frames_are_bounded_and_what_is_being_written_counts() {
+        let outbox = outbox(3, 1000);
+        assert_eq!(outbox.push(text(1)), Pushed::Queued);
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(3));
+        assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(3));
+        assert!(outbox.asked(Signal::Slow).now_or_never().is_some());
+        assert_eq!(outbox.push(text(1)), Pushed::Closed);
+        assert!(
+            outbox.take(&mut Batch::default()).now_or_never().is_none(),
+            "memory is released"
+        );
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_long_frame_passes() {
+        let outbox = outbox(100, 50);
+        assert_eq!(outbox.push(text(90)), Pushed::Queued);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(2));
+        let other = self::outbox(100, 50);
+        assert_eq!(other.push_all(&[text(20), text(20)]), Pushed::Queued);
+        assert_eq!(other.push(text(20)), Pushed::Overflowed(3));
+    }
+
+    #[test]
+    fn progress_conflates_before_a_client_is_slow_and_nothing_else_does() {
+        let outbox = outbox(4, 10_000);
+        let progress = |job: &str| text(2).superseded_by("a:b", job);
+        assert_eq!(
+            outbox.push_all(&[progress("1"), text(5), progress("2")]),
+            Pushed::Queued
+        );
+        assert_eq!(outbox.push(progress("1")), Pushed::Queued);
+        // Full: the first of job 1 goes, since a later one waits.
+        assert_eq!(outbox.push(text(7)), Pushed::Queued);
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(7 + 4 + 4 + 9));
+        assert_eq!(batch.len(), 4);
+        assert_eq!(outbox.push(text(1)), Pushed::Overflowed(1));
+    }
+
+    #[test]
+    fn a_kick_says_why_and_comes_before_leaving() {
+        let outbox = outbox(4, 1000);
+        outbox.ask(Signal::Leave);
+        assert!(outbox.asked(Signal::Kick).now_or_never().is_none());
+        outbox.kick(protocol::centrifugo::Disconnect::Expired);
+        outbox.kick(protocol::centrifugo::Disconnect::Stale);
+        assert!(outbox.asked(Signal::Kick).now_or_never().is_some());
+        assert_eq!(
+            outbox.kicked(),
+            Some(protocol::centrifugo::Disconnect::Expired)
+        );
+        assert_eq!(outbox.push(text(1)), Pushed::Closed);
+    }
+
+    #[test]
+    fn room_is_waited_for_until_half_is_free() {
+        let outbox = outbox(2, 1000);
+        assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+        assert!(outbox.room().now_or_never().is_none());
+        assert!(outbox.take(&mut Batch::default()).now_or_never().is_some());
+        assert!(
+            outbox.room().now_or_never().is_none(),
+            "it is being written"
+        );
+        assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
+        assert!(outbox.room().now_or_never().is_some());
+    }
+
+    #[test]
+    fn writing_makes_room() {
+        let outbox = outbox(2, 1000);
+        for _ in 0..10 {
+            assert_eq!(outbox.push_all(&[text(1), text(1)]), Pushed::Queued);
+            let mut batch = Batch::default();
+            assert_eq!(outbox.take(&mut batch).now_or_never(), Some(6));
+            assert_eq!(batch.len(), 2);
+            // Taking again, even in vain, says that the batch is written.
+            assert!(outbox.take(&mut Batch::default()).now_or_never().is_none());
+        }
+    }
+
+    #[test]
+    fn a_batch_is_smaller_than_the_outbox() {
+        let outbox = outbox(100, 10 * BATCH_BYTES);
+        for _ in 0..4 {
+            outbox.push(text(BATCH_BYTES / 2));
+        }
+        let mut batch = Batch::default();
+        assert!(outbox.take(&mut batch).now_or_never().unwrap() <= BATCH_BYTES);
+        assert_eq!(batch.len(), 1);
+        outbox.take_rest(&mut batch);
+        assert_eq!(batch.len(), 4);
+    }
+
+    #[test]
+    fn many_pings_take_little_room_and_go_first() {
+        let outbox = outbox(1, 1000);
+        outbox.push(text(1));
+        for _ in 0..100 {
+            outbox.pong(b"abc");
+            outbox.ping();
+        }
+        let mut batch = Batch::default();
+        assert_eq!(outbox.take(&mut batch).now_or_never(), Some(16 * 5 + 2 + 3));
+    }
+
+    #[test]
+    fn a_stronger_signal_stays() {
+        let outbox = outbox(1, 1);
+        outbox.ask(Signal::Leave);
+        assert!(outbox.asked(Signal::Leave).now_or_never().is_some());
+        assert!(outbox.asked(Signal::Slow).now_or_never().is_none());
+        assert_eq!(
+            outbox.push(text(1)),
+            Pushed::Queued,
+            "a leaving client still gets its answers"
+        );
+        outbox.ask(Signal::Stop);
+        outbox.ask(Signal::Slow);
+        assert!(outbox.asked(Signal::Stop).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_attached_task_is_woken() {
+        let outbox = std::sync::Arc::new(outbox(10, 1000));
+        let other = outbox.clone();
+        let waiting = async {
+            outbox.attach().await;
+            outbox.take(&mut Batch::default()).await
+        };
+        let (taken, ()) = tokio::join!(waiting, async {
+            tokio::task::yield_now().await;
+            other.push(text(1));
+        });
+        assert_eq!(taken, 3);
+    }
+}
+>>>>>>> wt-sdk

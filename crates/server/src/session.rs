@@ -14,6 +14,16 @@ pub trait Session: Send {
     /// a client that sends more than can be taken is slowed down.
     fn on_text(&mut self, text: &str) -> impl Future<Output = Result<(), Close>> + Send;
 
+    /// Deals with a binary message. Unless a protocol has its own use for them, one is as good as a text.
+    fn on_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Close>> + Send {
+        async move {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => self.on_text(text).await,
+                Err(_) => Err(Close::NotUtf8),
+            }
+        }
+    }
+
     /// Waits until everything that was handed in is answered, into the outbox.
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
 

@@ -6,7 +6,11 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+<<<<<<< HEAD
 mod browser;
+=======
+mod autobahn;
+>>>>>>> wt-sdk
 mod collector;
 mod faults;
 mod flow;

@@ -4,8 +4,8 @@
 mod basics;
 mod faults;
 mod followed;
-mod runtime;
-mod script;
+pub(crate) mod runtime;
+pub(crate) mod script;
 mod storm;
 mod tokens;
 

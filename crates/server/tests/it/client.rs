@@ -8,7 +8,7 @@ use crate::{gateway::Gateway, session::Session};
 const ROOMS: &str = r#"{
     "without_namespace": {"allow_subscribe_for_client": true, "allow_subscribe_for_anonymous": true},
     "namespaces": [{
-        "name": "room", "history_size": 100, "history_ttl_secs": 60, "presence": true, "join_leave": true,
+        "name": "room", "history_size": 1000, "history_ttl_secs": 60, "presence": true, "join_leave": true,
         "force_push_join_leave": true, "force_recovery": true,
         "allow_subscribe_for_client": true, "allow_subscribe_for_anonymous": true,
         "allow_publish_for_subscriber": true, "allow_publish_for_anonymous": true,
@@ -149,7 +149,6 @@ async fn a_client_that_comes_back_gets_what_it_missed_from_another_server() {
     let mut here = Session::open(&one).await;
     let reply = here.ask("subscribe", json!({"channel": "room:a"})).await;
     let epoch = reply["subscribe"]["epoch"].clone();
-    // More than one reply holds, so that the rest comes behind it.
     for n in 1..=90 {
         here.ask("publish", json!({"channel": "room:a", "data": n}))
             .await;
@@ -183,6 +182,40 @@ async fn a_client_that_comes_back_gets_what_it_missed_from_another_server() {
     assert!(result.get("recovered").is_none() && result.get("publications").is_none());
     one.end().await;
     two.end().await;
+}
+
+#[tokio::test]
+async fn what_one_reply_cannot_hold_comes_behind_it_and_before_what_is_new() {
+    let redis = TestRedis::start().await;
+    let gateway = with_rooms(&redis).await;
+    let mut speaker = Session::open(&gateway).await;
+    let reply = speaker.ask("subscribe", json!({"channel": "room:a"})).await;
+    let epoch = reply["subscribe"]["epoch"].clone();
+    let say = async |speaker: &mut Session, from: u32, to: u32| {
+        let command = |n| json!({"id": n, "publish": {"channel": "room:a", "data": n}}).to_string();
+        speaker
+            .send(&(from..=to).map(command).collect::<Vec<_>>().join("\n"))
+            .await;
+    };
+    say(&mut speaker, 1, 800).await;
+    for n in 1..=800 {
+        assert_eq!(speaker.reply().await["id"], n);
+    }
+    let mut late = Session::open(&gateway).await;
+    let wants = json!({"channel": "room:a", "recover": true, "offset": 10, "epoch": epoch});
+    let (reply, ()) = tokio::join!(late.ask("subscribe", wants), say(&mut speaker, 801, 900));
+    let result = &reply["subscribe"];
+    assert_eq!(result["recovered"], true);
+    let publications = result["publications"].as_array().unwrap();
+    assert!(publications.len() < 790, "one reply held it all");
+    let offset = |publication: &Value| publication["offset"].as_u64();
+    let mut offsets: Vec<_> = publications.iter().filter_map(offset).collect();
+    while offsets.len() < 890 {
+        // Comings and goings have none.
+        offsets.extend(offset(&late.push().await["pub"]));
+    }
+    assert_eq!(offsets, (11..=900).collect::<Vec<_>>());
+    gateway.end().await;
 }
 
 #[tokio::test]

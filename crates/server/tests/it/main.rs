@@ -11,7 +11,11 @@
 mod api;
 mod client;
 mod client_frames;
+<<<<<<< HEAD
 mod denied;
+=======
+mod client_tokens;
+>>>>>>> wt-sdk
 mod drain;
 mod flow;
 mod gateway;
