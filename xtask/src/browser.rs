@@ -4,9 +4,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-
-use crate::install;
 use crate::workspace::find_program;
 
 /// Names the browser to use, for those who have several; the tests read it too.
@@ -24,16 +21,8 @@ const APPLICATIONS: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// The browser that is named by the variable or is there, else one that is installed now.
-pub(crate) fn get() -> anyhow::Result<PathBuf> {
-    if let Some(path) = find() {
-        return Ok(path);
-    }
-    install::browser()?;
-    find().context("a browser was installed, but is not on PATH")
-}
-
-fn find() -> Option<PathBuf> {
+/// The browser that is named by the variable, or is there.
+pub(crate) fn find() -> Option<PathBuf> {
     let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     let application = || {
         let paths = APPLICATIONS.into_iter().map(PathBuf::from);

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Installs Redis, or a browser, with the system's package manager.
-=======
-//! Installs what is missing with the system's package manager: Redis, and for the tests with SDKs Node and Python.
->>>>>>> wt-sdk
+//! Installs what is missing with the system's package manager: Redis, and for tests a browser, Node and Python.
 //!
 //! Says what it will run before it runs it, never asks a question, and never fetches a binary by itself.
 
@@ -11,8 +7,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{anyhow, bail};
 
+use crate::browser;
+use crate::say;
+use crate::server::VARIABLE;
 use crate::workspace::{find_program, run, shown};
-use crate::{browser, say, server};
 
 /// One package manager: what refreshes its lists, and what installs one of the packages.
 struct Manager {
@@ -21,12 +19,9 @@ struct Manager {
     install: &'static [&'static str],
     /// Names to try in turn: distributions have replaced one by the other.
     redis: &'static [&'static str],
-<<<<<<< HEAD
-    browser: &'static [&'static str],
-=======
     node: &'static [&'static str],
     python: &'static [&'static str],
->>>>>>> wt-sdk
+    browser: &'static [&'static str],
     needs_root: bool,
 }
 
@@ -39,6 +34,8 @@ pub(crate) enum Tool {
     Node,
     /// With its module venv.
     Python,
+    /// One of the Chromium kind.
+    Browser,
 }
 
 impl Tool {
@@ -48,6 +45,7 @@ impl Tool {
             Self::Redis => "no redis-server and no valkey-server on PATH",
             Self::Node => "no npm on PATH",
             Self::Python => "no python3 with its module venv on PATH",
+            Self::Browser => "no Chromium on PATH",
         }
     }
 
@@ -62,6 +60,7 @@ impl Tool {
             Self::Python => {
                 "Install Python 3.10 or later by hand, with its module venv, so that `python3` is on PATH".to_owned()
             }
+            Self::Browser => format!("Install Chromium or Chrome by hand, or set {} to one", browser::VARIABLE),
         }
     }
 
@@ -71,6 +70,7 @@ impl Tool {
             Self::Redis => return find_program("redis-server").is_some(),
             Self::Node => return find_program("npm").is_some() && find_program("node").is_some(),
             Self::Python => Command::new("python3"),
+            Self::Browser => return browser::find().is_some(),
         };
         // Some distributions leave out half of the module.
         command
@@ -88,12 +88,9 @@ const MANAGERS: [Manager; 5] = [
         refresh: Some(&["update"]),
         install: &["install", "--yes", "--no-install-recommends"],
         redis: &["redis-server", "valkey-server"],
-<<<<<<< HEAD
-        browser: &["chromium", "chromium-browser"],
-=======
         node: &["npm"],
         python: &["python3-venv"],
->>>>>>> wt-sdk
+        browser: &["chromium", "chromium-browser"],
         needs_root: true,
     },
     Manager {
@@ -101,12 +98,9 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["install", "--assumeyes"],
         redis: &["valkey", "redis"],
-<<<<<<< HEAD
-        browser: &["chromium"],
-=======
         node: &["nodejs-npm", "npm"],
         python: &["python3"],
->>>>>>> wt-sdk
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
@@ -114,12 +108,9 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["add", "--no-cache"],
         redis: &["redis", "valkey"],
-<<<<<<< HEAD
-        browser: &["chromium"],
-=======
         node: &["npm"],
         python: &["python3"],
->>>>>>> wt-sdk
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
@@ -127,12 +118,9 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["-Sy", "--noconfirm", "--needed"],
         redis: &["valkey", "redis"],
-<<<<<<< HEAD
-        browser: &["chromium"],
-=======
         node: &["npm"],
         python: &["python"],
->>>>>>> wt-sdk
+        browser: &["chromium"],
         needs_root: true,
     },
     Manager {
@@ -140,57 +128,20 @@ const MANAGERS: [Manager; 5] = [
         refresh: None,
         install: &["install"],
         redis: &["redis", "valkey"],
-<<<<<<< HEAD
-        browser: &["google-chrome"],
-=======
         node: &["node"],
         python: &["python3"],
->>>>>>> wt-sdk
+        browser: &["google-chrome"],
         needs_root: false,
     },
 ];
 
-<<<<<<< HEAD
-/// Installs Redis (or Valkey). The error names what a person can install instead.
-pub(crate) fn redis() -> anyhow::Result<()> {
-    let by_hand = format!(
-        "install Redis 7.0 or Valkey 7.2 or later by hand, so that `redis-server` or `valkey-server` is on PATH, or set \
-         {} to it",
-        server::VARIABLE
-    );
-    let missing = "no redis-server and no valkey-server on PATH";
-    install(missing, |manager| manager.redis, &by_hand)
-}
-
-/// Installs a browser of the Chromium kind. The error names what a person can install instead.
-pub(crate) fn browser() -> anyhow::Result<()> {
-    let by_hand = format!(
-        "install Chromium or Chrome by hand, or set {} to one",
-        browser::VARIABLE
-    );
-    install("no Chromium on PATH", |manager| manager.browser, &by_hand)
-}
-
-fn install(
-    missing: &str,
-    packages: fn(&Manager) -> &'static [&'static str],
-    by_hand: &str,
-) -> anyhow::Result<()> {
-=======
 /// Installs a tool. The error names what a person can install instead.
 pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
->>>>>>> wt-sdk
     let manager = MANAGERS
         .iter()
         .find(|manager| find_program(manager.program).is_some());
     let Some(manager) = manager else {
         bail!(
-<<<<<<< HEAD
-            "{missing}, and no package manager that is known (apt-get, dnf, apk, pacman, brew): {by_hand}"
-        );
-    };
-    say::step(&format!("{missing}: installing with {}", manager.program));
-=======
             "{}, and no package manager that is known (apt-get, dnf, apk, pacman, brew). {}",
             tool.missing(),
             tool.by_hand()
@@ -201,7 +152,6 @@ pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
         tool.missing(),
         manager.program
     ));
->>>>>>> wt-sdk
     if let Some(refresh) = manager.refresh {
         // Old lists may still do, so a failure here is not the end.
         if let Err(error) = say_and_run(&mut manager.command(refresh)?) {
@@ -210,12 +160,8 @@ pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
             ));
         }
     }
-<<<<<<< HEAD
-    for package in packages(manager) {
-=======
     let packages = manager.packages(tool);
     for package in packages {
->>>>>>> wt-sdk
         let mut command = manager.command(manager.install)?;
         match say_and_run(command.arg(package)) {
             Ok(()) => return Ok(()),
@@ -223,16 +169,10 @@ pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
         }
     }
     Err(anyhow!(
-<<<<<<< HEAD
-        "{} could not install any of: {}; {by_hand}",
-        manager.program,
-        packages(manager).join(", "),
-=======
         "{} could not install any of: {}. {}",
         manager.program,
         packages.join(", "),
         tool.by_hand()
->>>>>>> wt-sdk
     ))
 }
 
@@ -242,6 +182,7 @@ impl Manager {
             Tool::Redis => self.redis,
             Tool::Node => self.node,
             Tool::Python => self.python,
+            Tool::Browser => self.browser,
         }
     }
 
@@ -259,11 +200,7 @@ impl Manager {
             command
         } else {
             bail!(
-<<<<<<< HEAD
-                "installing with {} needs root, and there is no sudo: run it as root",
-=======
                 "installing with {} needs root, and there is no sudo: run it as root, or install what is missing by hand",
->>>>>>> wt-sdk
                 self.program
             );
         };

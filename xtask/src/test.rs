@@ -1,10 +1,7 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-<<<<<<< HEAD
-//! Installs Redis and a browser where they are missing, builds the binaries that end-to-end tests start, and ends in one plain line:
-=======
-//! Installs what is missing of Redis, Node and Python, builds the binaries that end-to-end tests start, and ends in one plain line:
->>>>>>> wt-sdk
+//! Installs what is missing of Redis, Node, Python and a browser, builds the binaries that end-to-end tests start, and ends
+//! in one plain line:
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -43,26 +40,20 @@ pub(crate) fn outcome(args: &TestArgs) -> Outcome {
 
 fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     let server = server::get(args.server)?;
-<<<<<<< HEAD
-    let browser = browser::get();
-    if let Err(error) = &browser {
-        say::error(&format!("{error:#}; the tests of the page will fail"));
-=======
-    for tool in [Tool::Node, Tool::Python] {
+    for tool in [Tool::Node, Tool::Python, Tool::Browser] {
         // The tests that need it say that it is missing, and fail.
         if !tool.is_here()
             && let Err(error) = install::install(tool)
         {
             say::error(&format!("{error:#}"));
         }
->>>>>>> wt-sdk
     }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
     say::step(&format!("tests with {server}"));
     let mut command = tests(args, &server.path);
-    if let Ok(browser) = browser {
+    if let Some(browser) = browser::find() {
         command.env(browser::VARIABLE, browser);
     }
     let mut counts = counts::run(&mut command)?;

@@ -6,11 +6,8 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
-<<<<<<< HEAD
-mod browser;
-=======
 mod autobahn;
->>>>>>> wt-sdk
+mod browser;
 mod collector;
 mod faults;
 mod flow;

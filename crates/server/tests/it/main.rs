@@ -11,11 +11,8 @@
 mod api;
 mod client;
 mod client_frames;
-<<<<<<< HEAD
-mod denied;
-=======
 mod client_tokens;
->>>>>>> wt-sdk
+mod denied;
 mod drain;
 mod flow;
 mod gateway;

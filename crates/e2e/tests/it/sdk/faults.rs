@@ -14,11 +14,7 @@ const CHUNKS: u32 = 120;
 async fn killed_in_turn(runtime: Runtime, by_server: bool) {
     let mut rig = rig(2, &[]).await;
     let system = &mut rig.system;
-<<<<<<< HEAD
-    let ports: Vec<_> = system.servers.iter().map(e2e::Process::port).collect();
-=======
     let ports: Vec<_> = system.servers.iter().map(Process::port).collect();
->>>>>>> wt-sdk
     let mut client = Following::start(runtime, ports[0], by_server, (CHUNKS, 20)).await;
     client.script.until("chunk", 10).await;
     client.lead_to(ports[1]);

@@ -7,11 +7,7 @@ use super::{followed::Following, followed::Report, rig, runtime::Runtime};
 /// Cuts a client's connection so often, as soon as it is subscribed or a moment later, and leads it to the other server.
 async fn storm(runtime: Runtime, by_server: bool, cuts: u64) {
     let rig = rig(2, &[]).await;
-<<<<<<< HEAD
-    let ports: Vec<_> = rig.system.servers.iter().map(e2e::Process::port).collect();
-=======
     let ports: Vec<_> = rig.system.servers.iter().map(Process::port).collect();
->>>>>>> wt-sdk
     let mut client = Following::start(runtime, ports[0], by_server, (1_000_000, 3)).await;
     for cut in 1..=cuts {
         client.script.until("subscribed", cut).await;
