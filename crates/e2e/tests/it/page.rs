@@ -161,6 +161,34 @@ async fn a_connection_that_is_cut_resumes_with_nothing_missing_or_doubled() {
 }
 
 #[tokio::test]
+async fn a_worker_that_is_lost_leaves_nothing_of_its_attempt_in_the_output() {
+    let worker = vec!["--lease-ms=1000".to_owned()];
+    let settings = Settings {
+        worker,
+        ..Settings::default()
+    };
+    let (mut system, mut browser) = opened(settings, Look::DESK).await;
+    browser.until(SESSION_OPEN).await;
+    run(&mut browser, 60, 30).await;
+    at_least(&mut browser, CHUNKS, 10).await;
+    system.workers[0].kill();
+    let lost = browser.ask(CHUNKS).await.as_array().unwrap().len();
+    system.add_worker(&[]);
+    became(&mut browser, "completed").await;
+    let words = "document.getElementById('job-output').childElementCount";
+    assert_eq!(browser.ask(words).await, 60);
+    let all = browser.ask(CHUNKS).await.as_array().unwrap().len();
+    assert!(
+        all >= 60 + lost.min(10),
+        "the events of both attempts are listed"
+    );
+    assert_eq!(browser.text("#job-missing").await, "0");
+    assert_eq!(browser.text("#job-twice").await, "0");
+    browser.screenshot("second-attempt").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_phone_shows_all_and_everything_has_a_name() {
     let (_system, mut browser) = opened(Settings::default(), Look::PHONE).await;
     browser.until(SESSION_OPEN).await;

@@ -78,7 +78,7 @@ const chat = new Chat(() => token, (state, { pause, code, message, opened }) => 
   if (state === "open") return showState(el("chat-state"), state, "Connected");
   showState(el("chat-state"), "closed", `Not connected, again in ${seconds(pause)}`);
   /* A refusal before the upgrade has no code that a page may see. */
-  const why = opened ? withCode({ code, message }) : [make("code", "", String(code)), " the server can't be reached, or refuses"];
+  const why = withCode({ code, message: message || (opened ? "the connection is lost" : "the server can't be reached, or refuses") });
   alertIn(el("chat-alert"), why, { text: "Try now", run: () => chat.connect() });
 }, (frame) => showChat(el("chat-log"), frame));
 
@@ -178,7 +178,7 @@ const session = new Session(() => token, (state, detail) => {
     showState(badge, "closed", `${detail.cut ? "Cut" : "Not connected"}, again in ${seconds(detail.pause)}`);
     job?.lost();
     if (!detail.cut && !tokenWanted) {
-      alertIn(el("session-alert"), withCode({ code: detail.code, message: detail.message || "the server can't be reached" }),
+      alertIn(el("session-alert"), withCode({ code: detail.code, message: detail.message || "the server can't be reached, or refuses" }),
         { text: "Try now", run: () => session.connect() });
     }
   }
