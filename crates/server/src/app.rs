@@ -23,6 +23,7 @@ use crate::{
     client::{Shared, Users},
     delivery::Delivery,
     drain::Drain,
+    http::{self, Api},
     jobs::Jobs,
     namespaces::Namespaces,
     plain, probe,
@@ -125,17 +126,18 @@ impl App {
             redis,
             ..
         } = self;
+        let loopback = address.ip().to_canonical().is_loopback();
+        let origins = OriginPolicy::new(&args.allowed_origins, loopback);
+        let shared = Arc::new(shared);
+        let api = Api::new(Arc::clone(&shared), origins.clone(), Arc::clone(&admission));
         let gateway = Gateway {
-            origins: OriginPolicy::new(
-                &args.allowed_origins,
-                address.ip().to_canonical().is_loopback(),
-            ),
+            origins,
             admission,
             hub,
             access: Arc::clone(&shared.access),
             channels,
             plain: RedisBackend::new(redis, args.queue.clone(), chat),
-            sessions: Arc::new(shared),
+            sessions: shared,
             addresses: Arc::default(),
             max_per_address: match args.client.max_connections_per_ip {
                 0 => usize::MAX,
@@ -148,8 +150,9 @@ impl App {
             metrics,
             tracker: life.tracker().clone(),
         };
-        let router =
-            routes::router(Arc::new(gateway)).merge(health::router(readiness, Arc::new(registry)));
+        let router = routes::router(Arc::new(gateway))
+            .merge(http::router(Arc::new(api)))
+            .merge(health::router(readiness, Arc::new(registry)));
         life.spawn("listener", health::serve(listener, router, stop));
     }
 

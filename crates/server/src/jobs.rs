@@ -11,9 +11,11 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::{
     Metrics,
+    http::schema,
     identity::{Identity, TopicOwner},
     message_span::MessageSpan,
 };
@@ -69,31 +71,44 @@ pub(crate) struct Which {
 }
 
 /// The proof that a job is stored, as a client gets it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
+    /// Its id. Not the one that was handed in, if another job has the same idempotency key.
+    #[schema(schema_with = schema::job_id)]
     pub(crate) id: JobId,
+    /// The queue that it is in.
+    #[schema(schema_with = schema::name)]
     pub(crate) queue: QueueName,
     /// Where its events are published.
     pub(crate) channel: String,
-    /// Where the channel's log was: what comes of the job has a higher offset.
+    /// The incarnation of the channel's log.
     pub(crate) epoch: String,
+    /// Where the log was: what comes of the job has a higher offset.
     pub(crate) offset: u64,
     /// Whether it was there already.
     pub(crate) duplicate: bool,
     /// What was made sure of.
+    #[schema(schema_with = schema::durability)]
     pub(crate) durability: Durability,
-    /// Of a duplicate: where it is.
+    /// Of a duplicate: where it is in its life.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::state)]
     pub(crate) state: Option<JobState>,
+    /// Of a duplicate that completed: its result.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::any)]
     pub(crate) result: Option<Box<RawValue>>,
+    /// Of a duplicate: what went wrong in its latest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::Failure>)]
     pub(crate) error: Option<Failure>,
 }
 
 /// What became of a request to cancel or to run again.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct Changed {
+    /// The job.
+    #[schema(schema_with = schema::job_id)]
     pub(crate) id: JobId,
     /// `done`, or `requested` where a worker has to be told first.
     pub(crate) outcome: &'static str,

@@ -21,6 +21,7 @@ mod delivery;
 mod drain;
 mod encode;
 mod frame;
+mod http;
 mod hub;
 pub mod identity;
 mod inbound;

@@ -11,6 +11,8 @@
 mod drain;
 mod flow;
 mod gateway;
+mod http;
+mod http_jobs;
 mod limits;
 mod outage;
 mod silence;
