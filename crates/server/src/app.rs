@@ -128,8 +128,6 @@ impl App {
         } = self;
         let loopback = address.ip().to_canonical().is_loopback();
         let origins = OriginPolicy::new(&args.allowed_origins, loopback);
-        let shared = Arc::new(shared);
-        let api = Api::new(Arc::clone(&shared), origins.clone(), Arc::clone(&admission));
         let gateway = Gateway {
             origins,
             admission,
@@ -137,7 +135,7 @@ impl App {
             access: Arc::clone(&shared.access),
             channels,
             plain: RedisBackend::new(redis, args.queue.clone(), chat),
-            sessions: shared,
+            sessions: Arc::new(shared),
             addresses: Arc::default(),
             max_per_address: match args.client.max_connections_per_ip {
                 0 => usize::MAX,
@@ -150,10 +148,14 @@ impl App {
             metrics,
             tracker: life.tracker().clone(),
         };
+        let max_streams = args.max_streams as usize;
+        let api = Api::new(&gateway, max_streams);
         let router = routes::router(Arc::new(gateway))
             .merge(http::router(Arc::new(api)))
             .merge(health::router(readiness, Arc::new(registry)));
-        life.spawn("listener", health::serve(listener, router, stop));
+        // Requests that last never take a connection from the others.
+        let served = health::serve_with(listener, router, max_streams, stop);
+        life.spawn("listener", served);
     }
 
     /// What sessions share, and who hands in the messages of the plain protocol.

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use broker::{Feed, Feeds, Position};
+use broker::{Envelope, Feed, Feeds, Position};
 use protocol::centrifugo::{Unsubscribe, unsubscribed};
 use tokio::sync::Notify;
 
-use crate::{Frame, Metrics, Outbox, encode::Encoding, outbox::Pushed};
+use crate::{Frame, Metrics, Outbox, encode::Encoding, outbox::Pushed, tail::Tail};
 
 /// How many events may come for a subscriber while what it missed is read.
 const PENDING: usize = 1024;
@@ -46,6 +46,14 @@ struct State {
     plain: HashMap<u64, Arc<Outbox>>,
     /// Subscriptions of Centrifugo sessions.
     subscribers: HashMap<u64, Subscriber>,
+    /// Requests that wait for events.
+    tails: HashMap<u64, Arc<Tail>>,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.subscribers.is_empty() && self.tails.is_empty()
+    }
 }
 
 struct Subscriber {
@@ -131,6 +139,19 @@ impl Channels {
         })
     }
 
+    /// Adds a request that wants the events themselves, as they come.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        feed: &Feed,
+        name: &str,
+        id: u64,
+        tail: &Arc<Tail>,
+    ) -> Subscription {
+        self.enter(feed, name, Encoding::Events, id, |state| {
+            state.tails.insert(id, Arc::clone(tail));
+        })
+    }
+
     fn enter(
         self: &Arc<Self>,
         feed: &Feed,
@@ -190,6 +211,9 @@ impl Channel {
     pub(crate) fn moved(&self, to: &Position, metrics: &Metrics) {
         let mut state = self.lock();
         state.position = Some(to.clone());
+        for tail in state.tails.values() {
+            tail.lose();
+        }
         let mut gone = Vec::new();
         for (id, subscriber) in &mut state.subscribers {
             match &mut subscriber.pending {
@@ -236,6 +260,11 @@ impl Channel {
                 }
             }
         }
+    }
+
+    /// Passes events on, as they are, to requests that wait for them.
+    pub(crate) fn tell(&self, events: &[Envelope<'_>]) {
+        crate::tail::tell(&self.lock().tails, events);
     }
 
     /// Whether clients of this kind are there: what nobody gets need not be encoded.
@@ -335,8 +364,9 @@ impl Drop for Subscription {
         let mut state = self.channel.lock();
         state.plain.remove(&self.id);
         state.subscribers.remove(&self.id);
+        state.tails.remove(&self.id);
         self.channels.metrics.subscriptions.dec();
-        if state.plain.is_empty() && state.subscribers.is_empty() {
+        if state.is_empty() {
             // Another channel may have taken its place, if this was its second dropping.
             if channels
                 .get(&self.channel.feed)
@@ -351,6 +381,7 @@ impl Drop for Subscription {
         // After a peak the tables would stay as large as the peak.
         shrink(&mut state.plain);
         shrink(&mut state.subscribers);
+        shrink(&mut state.tails);
     }
 }
 

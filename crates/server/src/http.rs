@@ -6,20 +6,31 @@
 mod body;
 mod caller;
 mod cors;
+mod events;
 mod job;
 mod new_job;
+mod place;
 mod problem;
+mod query;
 mod record;
+mod replay;
 pub(crate) mod schema;
+mod stay;
 mod submit;
+mod wait;
+mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Admission, OriginPolicy, client::Shared};
+use crate::{
+    Admission, Hub, OriginPolicy,
+    client::{Shared, Users},
+    routes::Gateway,
+};
 
 use problem::Problem;
 pub(crate) use record::Failure;
@@ -32,20 +43,30 @@ pub(crate) struct Api {
     shared: Arc<Shared>,
     origins: OriginPolicy,
     admission: Arc<Admission>,
+    hub: Arc<Hub>,
+    /// How many connections came from each address.
+    addresses: Arc<Users>,
+    max_per_address: usize,
+    /// How long a client may take to read what is written to it.
+    write_timeout: Duration,
+    /// How many more requests may last.
+    streams: Arc<Semaphore>,
     /// What is left for bodies, in KiB.
     bodies: Arc<Semaphore>,
 }
 
 impl Api {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        origins: OriginPolicy,
-        admission: Arc<Admission>,
-    ) -> Self {
+    /// The API of a gateway; `max_streams` of its requests may last at a time.
+    pub(crate) fn new(gateway: &Gateway, max_streams: usize) -> Self {
         Self {
-            shared,
-            origins,
-            admission,
+            shared: Arc::clone(&gateway.sessions),
+            origins: gateway.origins.clone(),
+            admission: Arc::clone(&gateway.admission),
+            hub: Arc::clone(&gateway.hub),
+            addresses: Arc::clone(&gateway.addresses),
+            max_per_address: gateway.max_per_address,
+            write_timeout: gateway.timing.write_timeout,
+            streams: Arc::new(Semaphore::new(max_streams)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
         }
     }
@@ -59,6 +80,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .routes(routes!(job::get, job::delete))
         .routes(routes!(job::cancel))
         .routes(routes!(job::retry))
+        .routes(routes!(events::follow))
         .split_for_parts();
     let v1 = v1
         .fallback(async || Problem::no_route())

@@ -37,6 +37,7 @@ mod plain;
 mod probe;
 mod routes;
 mod session;
+mod tail;
 mod upgrade;
 
 pub use admission::{Admission, NoPlace, Place};

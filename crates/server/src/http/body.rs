@@ -49,13 +49,10 @@ impl Api {
         let room = Arc::clone(&self.bodies).try_acquire_many_owned(kib);
         let room = room.map_err(|_| Problem::busy("too much is being handed in; try again"))?;
         let reading = tokio::time::timeout(TIME, collect(request.into_body(), most));
-        let bytes = match reading.await {
-            Ok(bytes) => bytes?,
-            Err(_) => {
-                let why = "the body did not come in time";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", why));
-            }
-        };
+        let bytes = reading.await.map_err(|_| {
+            let why = "the body did not come in time";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", why)
+        })??;
         let object: Object<T> = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
         let value = object.0;
         Ok(Read { value, room })

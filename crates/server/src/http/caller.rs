@@ -1,21 +1,36 @@
 //! Who asks and what for: the token and the names in the address, read before anything else of a request.
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::{FromRequestParts, Path},
-    http::{header, request::Parts},
+    extract::{ConnectInfo, FromRequestParts, Path},
+    http::{HeaderMap, header, request::Parts},
 };
+use service::Hangup;
 
 use super::{Api, Problem};
 use crate::{
-    auth::{self, Reason},
+    auth::{self, Denied, Reason},
     identity::Identity,
     jobs::Which,
 };
 
 /// Who asks, as the `Authorization` header says.
 pub(super) struct Caller(pub(super) Arc<Identity>);
+
+/// Who asks, as the `Authorization` header says or, where there is none, `?token=`: browsers can't set headers of a
+/// stream of events.
+pub(super) struct StreamCaller(pub(super) Arc<Identity>);
+
+/// Where a request came from.
+pub(super) struct Peer {
+    pub(super) address: Option<IpAddr>,
+    pub(super) hangup: Option<Hangup>,
+}
 
 /// The queue in the address.
 pub(super) struct InQueue(pub(super) String);
@@ -27,12 +42,40 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let token = auth::bearer(&parts.headers);
-        if token.is_none_or(str::is_empty) && parts.headers.contains_key(header::AUTHORIZATION) {
-            // Who shows something means to be somebody.
-            return Err(auth::Denied::Invalid(Reason::Malformed).into());
-        }
+        let token = shown(&parts.headers)?;
         Ok(Self(api.shared.access.admit(token).await?))
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for StreamCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let query = auth::query_token(&parts.uri);
+        let token = shown(&parts.headers)?.or(query.as_deref());
+        Ok(Self(api.shared.access.admit(token).await?))
+    }
+}
+
+/// The token in the header.
+fn shown(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
+    let token = auth::bearer(headers).filter(|token| !token.is_empty());
+    if token.is_none() && headers.contains_key(header::AUTHORIZATION) {
+        // Who shows something means to be somebody.
+        return Err(Denied::Invalid(Reason::Malformed));
+    }
+    Ok(token)
+}
+
+impl FromRequestParts<Arc<Api>> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self {
+            address: address.map(|ConnectInfo(address)| address.ip().to_canonical()),
+            hangup: parts.extensions.get().cloned(),
+        })
     }
 }
 

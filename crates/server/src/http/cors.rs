@@ -1,4 +1,4 @@
-//! Which web pages may use the API: the same rule as for WebSockets.
+//! Which web pages may use the API: the same rule as for a WebSocket.
 //!
 //! Nothing is sent along by a browser of itself, such as a cookie, so a page of another origin can do what its own token
 //! allows and no more.

@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::Uri};
 use protocol::JobRecord;
 
 use super::{
     Api, Problem,
-    caller::{Caller, OfJob},
+    caller::{Caller, OfJob, Peer},
+    query::Query,
     record::Record,
+    wait,
 };
 use crate::jobs::Changed;
 
 /// Look at a job.
+///
+/// With `wait`, it is answered once the job is over, or after that time with the job as it is then.
 #[utoipa::path(
     get,
     path = "/queues/{queue}/jobs/{id}",
@@ -24,8 +28,18 @@ pub(super) async fn get(
     State(api): State<Arc<Api>>,
     Caller(who): Caller,
     OfJob(which): OfJob,
+    peer: Peer,
+    uri: Uri,
 ) -> Result<Json<JobRecord>, Problem> {
-    Ok(Json(api.shared.jobs.get(&who, &which).await?))
+    let [wait] = Query::of(&uri, ["wait"])?.values();
+    let job = match wait {
+        None => api.shared.jobs.get(&who, &which).await?,
+        Some(wait) => {
+            let wait = wait::parse(&wait)?;
+            api.wait(&who, &which, peer.address, wait).await?
+        }
+    };
+    Ok(Json(job))
 }
 
 /// Cancel a job.

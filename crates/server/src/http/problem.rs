@@ -82,6 +82,12 @@ impl Problem {
         Self::of(ErrorCode::Unavailable, detail)
     }
 
+    /// There are limits to what one client may take.
+    pub(super) fn too_many(detail: impl Into<String>) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::new(status, "too_many", detail).after(RETRY_AFTER)
+    }
+
     pub(super) fn no_route() -> Self {
         Self::of(ErrorCode::NotFound, "there is nothing at this address")
     }

@@ -1,6 +1,6 @@
 //! A client of the HTTP API, and tokens for it.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::{fmt::Write as _, net::SocketAddr, time::SystemTime};
 
 use broker::testing::TestRedis;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -101,10 +101,10 @@ impl Http {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         for (name, value) in &self.headers {
-            request += &format!("{name}: {value}\r\n");
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
         if !body.is_empty() {
-            request += &format!("Content-Length: {}\r\n", body.len());
+            write!(request, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         request += "Connection: close\r\n\r\n";
         request += body;
