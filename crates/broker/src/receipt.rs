@@ -36,8 +36,8 @@ pub enum SubmitError {
     /// Redis did not confirm in time. The job may be stored all the same: hand it in again under the same id.
     #[error("the job could not be stored in time")]
     Unconfirmed,
-    /// The tenant used the idempotency key for another payload.
-    #[error("the idempotency key belongs to a job with another payload")]
+    /// The tenant used the idempotency key for another payload, or the id is that of another tenant's job.
+    #[error("the idempotency key belongs to a job with another payload, or the id is taken")]
     Conflict,
     /// As many jobs wait as may; the job is not stored.
     #[error("the queue is full: try again in {} ms", .retry_after.as_millis())]

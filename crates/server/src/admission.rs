@@ -64,6 +64,15 @@ impl Admission {
         })
     }
 
+    /// Counts a request that must be answered before the process ends, and takes no place.
+    pub fn work(&self) -> Result<TaskTrackerToken, NoPlace> {
+        let token = self.taken.token();
+        if self.places.is_closed() {
+            return Err(NoPlace::Draining);
+        }
+        Ok(token)
+    }
+
     /// Gives out no more places.
     pub fn close(&self) {
         self.places.close();
@@ -89,6 +98,16 @@ mod tests {
     use super::{Admission, NoPlace};
 
     #[tokio::test]
+    async fn work_is_waited_for() {
+        let admission = Admission::new(1, std::sync::Arc::default());
+        let work = admission.work().unwrap();
+        admission.close();
+        assert!(admission.emptied().now_or_never().is_none());
+        drop(work);
+        admission.emptied().await;
+    }
+
+    #[tokio::test]
     async fn places_are_limited_and_come_back() {
         let admission = Admission::new(1, std::sync::Arc::default());
         let place = admission.admit().unwrap();
@@ -99,6 +118,7 @@ mod tests {
         let last = admission.admit().unwrap();
         admission.close();
         assert_eq!(admission.admit().unwrap_err(), NoPlace::Draining);
+        assert_eq!(admission.work().unwrap_err(), NoPlace::Draining);
         assert!(admission.emptied().now_or_never().is_none());
         drop(last);
         admission.emptied().await;

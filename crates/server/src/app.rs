@@ -17,13 +17,14 @@ use tracing::{error, info, warn};
 
 use crate::{
     Admission, Hub, Metrics, OriginPolicy, Room, ServerArgs,
-    api::{self, Api, NodesTask},
+    api::{self, NodesTask},
     attendance::{self, Attendance},
     auth::Access,
     channels::Channels,
     client::{Roster, Shared, Users},
     delivery::Delivery,
     drain::Drain,
+    http,
     jobs::Jobs,
     namespaces::Namespaces,
     plain, probe,
@@ -137,16 +138,15 @@ impl App {
             name: address.to_string(),
         };
         life.spawn("nodes", task.run(stop.clone()));
-        let api = Api {
+        let backends = api::Api {
             shared: Arc::clone(&shared),
             nodes,
             key: args.client.api_key.clone(),
         };
+        let loopback = address.ip().to_canonical().is_loopback();
+        let origins = OriginPolicy::new(&args.allowed_origins, loopback);
         let gateway = Gateway {
-            origins: OriginPolicy::new(
-                &args.allowed_origins,
-                address.ip().to_canonical().is_loopback(),
-            ),
+            origins,
             admission,
             hub,
             access: Arc::clone(&shared.access),
@@ -165,10 +165,15 @@ impl App {
             metrics,
             tracker: life.tracker().clone(),
         };
+        let max_streams = args.max_streams as usize;
+        let jobs = http::Api::new(&gateway, max_streams);
         let router = routes::router(Arc::new(gateway))
-            .merge(api::router(Arc::new(api)))
+            .merge(api::router(Arc::new(backends)))
+            .merge(http::router(Arc::new(jobs)))
             .merge(health::router(readiness, Arc::new(registry)));
-        life.spawn("listener", health::serve(listener, router, stop));
+        // Requests that last never take a connection from the others.
+        let served = health::serve_with(listener, router, max_streams, stop);
+        life.spawn("listener", served);
     }
 
     /// What sessions share, and who hands in the messages of the plain protocol.

@@ -4,30 +4,30 @@
 //! [`crate::outbox`]. An event is encoded once for all clients of a protocol.
 
 mod subscriber;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use broker::{Feed, Feeds, Position};
+use broker::{Envelope, Feed, Feeds, Position};
 use protocol::centrifugo::{Unsubscribe, unsubscribed};
 use tokio::sync::Notify;
 
 use self::subscriber::{Pending, Subscriber};
+pub(crate) use self::subscription::Subscription;
 use crate::{
     Frame, Metrics, Outbox,
     encode::{Encoded, Encoding},
     outbox::Pushed,
+    tail::Tail,
 };
 
 /// How many events may come for a subscriber while what it missed is read.
 const PENDING: usize = 1024;
-/// How long the first subscriber of a channel may wait for Redis.
-const READY: Duration = Duration::from_secs(5);
 
 /// All channels that somebody on this server is subscribed to.
 pub(crate) struct Channels {
@@ -55,8 +55,19 @@ struct State {
     plain: HashMap<u64, Arc<Outbox>>,
     /// Subscriptions of Centrifugo sessions.
     subscribers: HashMap<u64, Subscriber>,
+    /// Requests that wait for events.
+    tails: HashMap<u64, Arc<Tail>>,
     /// Whether it is followed although nobody is here.
     kept: bool,
+}
+
+impl State {
+    fn is_needed(&self) -> bool {
+        self.kept
+            || !self.plain.is_empty()
+            || !self.subscribers.is_empty()
+            || !self.tails.is_empty()
+    }
 }
 
 /// What a subscription wants.
@@ -70,17 +81,6 @@ pub(crate) struct Wish {
     /// The client did not ask for it.
     pub(crate) server_side: bool,
 }
-
-/// A place in a channel, until it is dropped.
-pub(crate) struct Subscription {
-    channels: Arc<Channels>,
-    pub(crate) channel: Arc<Channel>,
-    id: u64,
-}
-
-/// Redis could not be reached in time, so that nothing is known of the channel.
-#[derive(Debug)]
-pub(crate) struct NotReady;
 
 impl Channels {
     pub(crate) fn new(feeds: Feeds, metrics: Arc<Metrics>) -> Self {
@@ -131,6 +131,19 @@ impl Channels {
                 given: 0,
             };
             state.subscribers.insert(id, subscriber);
+        })
+    }
+
+    /// Adds a request that wants the events themselves, as they come.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        feed: &Feed,
+        name: &str,
+        id: u64,
+        tail: &Arc<Tail>,
+    ) -> Subscription {
+        self.enter(feed, name, Encoding::Events, id, |state| {
+            state.tails.insert(id, Arc::clone(tail));
         })
     }
 
@@ -202,6 +215,9 @@ impl Channel {
         if !lost && (from.epoch.is_empty() || from.epoch == to.epoch) {
             return;
         }
+        for tail in state.tails.values() {
+            tail.lose();
+        }
         let mut gone = Vec::new();
         for (id, subscriber) in &mut state.subscribers {
             match &mut subscriber.pending {
@@ -260,6 +276,11 @@ impl Channel {
         }
     }
 
+    /// Passes events on, as they are, to requests that wait for them.
+    pub(crate) fn tell(&self, events: &[Envelope<'_>]) {
+        crate::tail::tell(&self.lock().tails, events);
+    }
+
     /// Whether clients of this kind are there: what nobody gets need not be encoded.
     pub(crate) fn audience(&self) -> (bool, bool) {
         let state = self.lock();
@@ -278,95 +299,6 @@ impl Channel {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Subscription {
-    /// Waits until the channel is followed, and says up to where it was delivered.
-    pub(crate) async fn ready(&self) -> Result<Position, NotReady> {
-        let ready = async {
-            loop {
-                let began = self.channel.began.notified();
-                if let Some(position) = &self.channel.lock().position {
-                    return position.clone();
-                }
-                began.await;
-            }
-        };
-        tokio::time::timeout(READY, ready)
-            .await
-            .map_err(|_| NotReady)
-    }
-
-    /// Where the channel is now. What was kept back so far is not wanted any more.
-    pub(crate) fn skip(&self) -> Position {
-        let mut state = self.channel.lock();
-        if let Some(subscriber) = state.subscribers.get_mut(&self.id) {
-            subscriber.pending = Some(Pending::default());
-        }
-        state.position.clone().unwrap_or_default()
-    }
-
-    /// Delivers what was kept back after an offset, and from here on everything at once.
-    pub(crate) fn go_live(&self, after: u64, metrics: &Metrics) {
-        let mut state = self.channel.lock();
-        let Some(subscriber) = state.subscribers.get_mut(&self.id) else {
-            return;
-        };
-        let Some(pending) = subscriber.pending.take() else {
-            return;
-        };
-        if pending.lost && subscriber.positioned {
-            if let Some(subscriber) = state.subscribers.remove(&self.id) {
-                subscriber.end(&self.channel.name);
-            }
-            return;
-        }
-        subscriber.given = after;
-        let frames = pending.frames.into_iter();
-        let frames: Vec<_> = frames
-            .filter(|(offset, _)| *offset == 0 || *offset > after)
-            .map(|(_, frame)| frame)
-            .collect();
-        if !frames.is_empty() {
-            count(subscriber.outbox.push_all(&frames), metrics);
-        }
-    }
-
-    /// Whether it still gets anything: the server may have ended it.
-    pub(crate) fn is_live(&self) -> bool {
-        self.channel.lock().subscribers.contains_key(&self.id)
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let mut channels = self.channels.lock();
-        let mut state = self.channel.lock();
-        state.plain.remove(&self.id);
-        state.subscribers.remove(&self.id);
-        self.channels.metrics.subscriptions.dec();
-        if state.plain.is_empty() && state.subscribers.is_empty() && !state.kept {
-            // Another channel may have taken its place, if this was its second dropping.
-            if channels
-                .get(&self.channel.feed)
-                .is_some_and(|channel| Arc::ptr_eq(channel, &self.channel))
-            {
-                channels.remove(&self.channel.feed);
-                self.channels.metrics.channels.dec();
-                self.channels.feeds.leave(&self.channel.feed);
-            }
-            return;
-        }
-        // After a peak the tables would stay as large as the peak.
-        shrink(&mut state.plain);
-        shrink(&mut state.subscribers);
-    }
-}
-
-fn shrink<T>(map: &mut HashMap<u64, T>) {
-    if map.capacity() > 1024 && map.len() * 8 < map.capacity() {
-        map.shrink_to_fit();
     }
 }
 

@@ -34,6 +34,7 @@ impl Listener for Delivery {
         let Some(channel) = self.channels.get(feed) else {
             return;
         };
+        channel.tell(events);
         for events in events.chunks(BATCH) {
             let audience = channel.audience();
             for encoded in Encoded::of(&channel.name, channel.encoding, events, audience) {

@@ -2,21 +2,27 @@
 //!
 //! Ownership is checked here, on every verb: a job of another tenant is one that does not exist.
 
+mod refused;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use broker::{Control, Done, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
 use protocol::{
-    Channel, Durability, ErrorCode, EventLevel, Failure, InvalidJob, Job, JobId, JobOptions,
-    JobRecord, JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
+    Channel, Durability, ErrorCode, EventLevel, Failure, Job, JobId, JobOptions, JobRecord,
+    JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::{
     Metrics,
+    http::schema,
     identity::{Identity, TopicOwner},
     message_span::MessageSpan,
 };
+
+pub(crate) use refused::Refused;
 
 /// What a client hands in.
 #[derive(Debug, Deserialize)]
@@ -69,14 +75,19 @@ pub(crate) struct Which {
 }
 
 /// The proof that a job is stored, as a client gets it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
+    /// Its id. Not the one that was handed in, if another job has the same idempotency key.
+    #[schema(schema_with = schema::job_id)]
     pub(crate) id: JobId,
+    /// The queue that it is in.
+    #[schema(schema_with = schema::name)]
     pub(crate) queue: QueueName,
     /// Where its events are published.
     pub(crate) channel: String,
-    /// Where the channel's log was: what comes of the job has a higher offset.
+    /// The incarnation of the channel's log.
     pub(crate) epoch: String,
+    /// Where the log was: what comes of the job has a higher offset.
     pub(crate) offset: u64,
     /// Before its first event, as far as that is known.
     #[serde(skip)]
@@ -84,78 +95,30 @@ pub(crate) struct Accepted {
     /// Whether it was there already.
     pub(crate) duplicate: bool,
     /// What was made sure of.
+    #[schema(schema_with = schema::durability)]
     pub(crate) durability: Durability,
-    /// Of a duplicate: where it is.
+    /// Of a duplicate: where it is in its life.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::state)]
     pub(crate) state: Option<JobState>,
+    /// Of a duplicate that completed: its result.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::any)]
     pub(crate) result: Option<Box<RawValue>>,
+    /// Of a duplicate: what went wrong in its latest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::Failure>)]
     pub(crate) error: Option<Failure>,
 }
 
 /// What became of a request to cancel or to run again.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct Changed {
+    /// The job.
+    #[schema(schema_with = schema::job_id)]
     pub(crate) id: JobId,
     /// `done`, or `requested` where a worker has to be told first.
     pub(crate) outcome: &'static str,
-}
-
-/// Why a verb is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
-    /// The token does not allow it.
-    #[error("permission denied")]
-    Denied,
-    /// It can't be done.
-    #[error("{1}")]
-    Job(ErrorCode, String),
-    /// Not now.
-    #[error("the queue is full: try again in {0} ms")]
-    Full(u64),
-}
-
-impl Refused {
-    fn not_found() -> Self {
-        Self::Job(ErrorCode::NotFound, "there is no such job".to_owned())
-    }
-
-    /// The code that a client sees.
-    pub(crate) const fn code(&self) -> Option<ErrorCode> {
-        match self {
-            Self::Denied => None,
-            Self::Job(code, _) => Some(*code),
-            Self::Full(_) => Some(ErrorCode::QueueFull),
-        }
-    }
-}
-
-impl From<InvalidJob> for Refused {
-    fn from(error: InvalidJob) -> Self {
-        Self::Job(error.code(), error.to_string())
-    }
-}
-
-impl From<SubmitError> for Refused {
-    fn from(error: SubmitError) -> Self {
-        match error {
-            SubmitError::QueueFull { retry_after } => {
-                Self::Full(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX))
-            }
-            error => Self::Job(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<broker::Error> for Refused {
-    fn from(error: broker::Error) -> Self {
-        tracing::debug!(%error, "a verb found no Redis");
-        Self::Job(
-            ErrorCode::Unavailable,
-            "Redis is away: try again later".to_owned(),
-        )
-    }
 }
 
 /// A job that may be handed in.

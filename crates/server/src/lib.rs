@@ -22,6 +22,7 @@ mod delivery;
 mod drain;
 mod encode;
 mod frame;
+mod http;
 mod hub;
 pub mod identity;
 mod inbound;
@@ -37,6 +38,7 @@ mod plain;
 mod probe;
 mod routes;
 mod session;
+mod tail;
 mod upgrade;
 
 pub use admission::{Admission, NoPlace, Place};

@@ -17,14 +17,27 @@ use tracing::debug;
 /// How long a client may take for the head of a request, and stay idle between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Lets a handler end the connection that its request came on: nothing else ends a response that nobody reads.
+#[derive(Clone, Debug)]
+pub struct Hangup(CancellationToken);
+
+impl Hangup {
+    /// Ends the connection now.
+    pub fn hang_up(&self) {
+        self.0.cancel();
+    }
+}
+
 /// Serves requests until the client is done, too slow, or `stop` is cancelled and the request under way ended.
 ///
-/// Handlers find the client's address as axum's `ConnectInfo`.
+/// Handlers find the client's address as axum's `ConnectInfo`, and a [`Hangup`].
 pub(crate) async fn serve(stream: TcpStream, router: Router, stop: CancellationToken) {
     let router = match stream.peer_addr() {
         Ok(address) => router.layer(Extension(ConnectInfo(address))),
         Err(_) => router,
     };
+    let hangup = CancellationToken::new();
+    let router = router.layer(Extension(Hangup(hangup.clone())));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -33,9 +46,13 @@ pub(crate) async fn serve(stream: TcpStream, router: Router, stop: CancellationT
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = hangup.cancelled() => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                result = connection.as_mut() => result,
+                () = hangup.cancelled() => return,
+            }
         }
     };
     if let Err(error) = result {

@@ -45,17 +45,29 @@ pub fn router(readiness: Readiness, registry: Arc<Registry>) -> Router {
 ///
 /// The caller chooses the stage: a process that is to be watched while it drains passes the hard token.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    serve_within(listener, router, stop, DRAIN_TIMEOUT).await;
+    serve_with(listener, router, 0, stop).await;
+}
+
+/// The same, with room for more connections, for requests that last long. The router must let no more of these in.
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    long: usize,
+    stop: CancellationToken,
+) {
+    let places = MAX_CONNECTIONS + long;
+    serve_within(listener, router, places, stop, DRAIN_TIMEOUT).await;
 }
 
 async fn serve_within(
     listener: TcpListener,
     router: Router,
+    places: usize,
     stop: CancellationToken,
     drain: Duration,
 ) {
     let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(places));
     // Dropping it ends what the drain did not.
     let abandon = CancellationToken::new();
     let _guard = abandon.clone().drop_guard();
@@ -209,7 +221,10 @@ mod tests {
         let router = router(Readiness::new(), Arc::default())
             .route("/last", get(last))
             .route("/endless", get(endless));
-        (client, serve_within(listener, router, stop, drain))
+        (
+            client,
+            serve_within(listener, router, MAX_CONNECTIONS, stop, drain),
+        )
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ mod signal;
 pub mod telemetry;
 pub mod traces;
 
+pub use connection::Hangup;
 pub use lifecycle::{Handle, Lifecycle, ShutdownArgs};
 pub use listen::{ExposureArgs, ExposureError};
 pub use readiness::{Check, Readiness};

@@ -43,7 +43,11 @@ for i = 1, n do
       if string.sub(found, 1, 40) == digest then owner = other elseif other ~= id then owner = 'conflict' end
     end
   end
-  if redis.call('EXISTS', key) == 1 then
+  local held_by = redis.call('HGET', key, 'tenant')
+  if held_by and held_by ~= tenant then
+    -- Whoever guesses the id of another tenant's job learns nothing of it.
+    reply[i] = { 2, id, '', 0, '', '', '' }
+  elseif held_by then
     reply[i] = known(id, topic)
   elseif owner == 'conflict' then
     reply[i] = { 2, id, '', 0, '', '', '' }

@@ -50,6 +50,11 @@ impl Gateway {
         gateway
     }
 
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) async fn becomes_ready(&self) {
         until("ready", async || self.get("/readyz").await.0 == 200).await;
     }

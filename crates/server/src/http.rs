@@ -1,0 +1,94 @@
+//! The HTTP API under `/v1`: the job verbs for who speaks no WebSocket, and a job's events as server-sent events.
+//!
+//! Who asks, and whether a page may, is decided before anything else; what a job is and whose, is `jobs`' business. Every
+//! refusal is `application/problem+json`. Nothing here keeps anything between two requests.
+
+mod body;
+mod caller;
+mod cors;
+mod events;
+mod job;
+mod new_job;
+mod place;
+mod problem;
+mod query;
+mod record;
+mod replay;
+pub(crate) mod schema;
+mod stay;
+mod submit;
+mod wait;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Admission, Hub, OriginPolicy,
+    client::{Shared, Users},
+    routes::Gateway,
+};
+
+use problem::Problem;
+pub(crate) use record::Failure;
+
+/// How many KiB of bodies may be held at a time, by all requests together.
+const BODIES_KIB: usize = 64 * 1024;
+
+/// What it takes to serve the API.
+pub(crate) struct Api {
+    shared: Arc<Shared>,
+    origins: OriginPolicy,
+    admission: Arc<Admission>,
+    hub: Arc<Hub>,
+    /// How many connections came from each address.
+    addresses: Arc<Users>,
+    max_per_address: usize,
+    /// How long a client may take to read what is written to it.
+    write_timeout: Duration,
+    /// How many more requests may last.
+    streams: Arc<Semaphore>,
+    /// What is left for bodies, in KiB.
+    bodies: Arc<Semaphore>,
+}
+
+impl Api {
+    /// The API of a gateway; `max_streams` of its requests may last at a time.
+    pub(crate) fn new(gateway: &Gateway, max_streams: usize) -> Self {
+        Self {
+            shared: Arc::clone(&gateway.sessions),
+            origins: gateway.origins.clone(),
+            admission: Arc::clone(&gateway.admission),
+            hub: Arc::clone(&gateway.hub),
+            addresses: Arc::clone(&gateway.addresses),
+            max_per_address: gateway.max_per_address,
+            write_timeout: gateway.timing.write_timeout,
+            streams: Arc::new(Semaphore::new(max_streams)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+        }
+    }
+}
+
+/// The routes of the API.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let (v1, _description) = OpenApiRouter::new()
+        .routes(routes!(submit::one))
+        .routes(routes!(submit::bulk))
+        .routes(routes!(job::get, job::delete))
+        .routes(routes!(job::cancel))
+        .routes(routes!(job::retry))
+        .routes(routes!(events::follow))
+        .split_for_parts();
+    let v1 = v1
+        .fallback(async || Problem::no_route())
+        .method_not_allowed_fallback(async || Problem::method())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&api),
+            cors::check,
+        ))
+        .with_state(api);
+    Router::new().nest("/v1", v1)
+}
