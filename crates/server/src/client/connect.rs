@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Close,
     auth::Denied,
+    bucket::Bucket,
     identity::{Identity, SubGrant},
     namespaces::Target,
 };
@@ -66,6 +67,10 @@ impl ClientSession {
             version = label(&connect.version),
             "session opened"
         );
+        if let Some(own) = who.scope.limits.max_submits_per_second {
+            let most = own.min(self.shared.limits.submits_per_second) as f32;
+            self.submits = Bucket::new(most, most * 2.0);
+        }
         self.phase = Phase::Open(Open {
             who: Arc::clone(&who),
             expires: expires.map(|(end, _)| end),

@@ -380,3 +380,33 @@ async fn the_server_api_wants_its_key() {
     }
     scene.end().await;
 }
+
+#[tokio::test]
+async fn a_token_says_how_much_its_client_may_do() {
+    let scene = Scene::set().await;
+    let limits = json!({"max_submits_per_second": 1, "max_payload_bytes": 10, "max_subscriptions": 1, "max_connections": 1});
+    let claims = json!({"sub": "carl", "exp": now() + 600, "limits": limits, "kinds": ["sleep"]});
+    let mut carl = Session::open_as(&scene.gateway, &token(&claims, SECRET)).await;
+    let submit = |kind: &str, payload: &str| {
+        let job = json!({"queue": "chat", "kind": kind, "payload": payload});
+        json!({"method": "job.submit", "data": job})
+    };
+    assert_eq!(
+        carl.refused("rpc", submit("sleep", "longer than ten"))
+            .await,
+        413
+    );
+    assert_eq!(carl.refused("rpc", submit("chat", "")).await, 103);
+    // Two at once, which those were; the third is too much.
+    assert_eq!(carl.refused("rpc", submit("sleep", "")).await, 111);
+    let grant = json!({"sub": "carl", "channel": "room:a", "exp": now() + 600});
+    let first = json!({"channel": "room:a", "token": token(&grant, SECRET)});
+    assert!(carl.ask("subscribe", first).await["subscribe"].is_object());
+    let second = json!({"channel": "room:b", "token": "whatever"});
+    assert_eq!(carl.refused("subscribe", second).await, 106);
+    let mut twin = Session::fresh(&scene.gateway).await;
+    let connect = json!({"id": 1, "connect": {"token": token(&claims, SECRET)}});
+    twin.send(&connect.to_string()).await;
+    assert_eq!(twin.client.closed().await, 3504);
+    scene.end().await;
+}
