@@ -5,6 +5,7 @@
 //! compared with the logs every few seconds, because pub/sub forgets silently. What a feed's events mean is its
 //! [`Listener`]'s business.
 
+mod compare;
 mod followed;
 
 use std::{
@@ -28,9 +29,13 @@ use followed::{Followed, Verdict};
 const CHECK: Duration = Duration::from_secs(10);
 /// How many events one read of a log returns, and how many bytes end one.
 const PAGE: usize = 500;
-const PAGE_BYTES: usize = 1024 * 1024;
+const PAGE_BYTES: usize = 128 * 1024;
 /// How many messages are taken together, where that many have come.
 const MESSAGES: usize = 256;
+/// And how many bytes end that: more would flood those who are written to in between.
+const MESSAGES_BYTES: usize = 128 * 1024;
+/// How long what positions lack may still be on its way to here.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// How many channels one command subscribes to.
 const CHANNELS: usize = 500;
 /// How long Redis may take to confirm that.
@@ -149,15 +154,20 @@ impl<L: Listener> Follower<L> {
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         check.reset();
         let mut silent_losses = 0;
+        let mut suspects = Vec::new();
+        let mut look_again = std::pin::pin!(tokio::time::sleep(CHECK));
         loop {
             tokio::select! {
                 message = stream.next() => {
                     let Some(message) = message else { return Ok(()) };
                     silent_losses = 0;
+                    let mut bytes = message.get_payload_bytes().len();
                     let mut messages = vec![message];
                     while messages.len() < MESSAGES
+                        && bytes < MESSAGES_BYTES
                         && let Some(Some(next)) = stream.next().now_or_never()
                     {
+                        bytes += next.get_payload_bytes().len();
                         messages.push(next);
                     }
                     self.receive(&messages).await?;
@@ -166,8 +176,12 @@ impl<L: Listener> Follower<L> {
                 }
                 () = wanted.changed.notified() => self.change(&mut sink).await?,
                 _ = check.tick() => {
-                    // Once may be a message still on its way; twice without any is a dead subscription.
-                    if self.compare().await? {
+                    suspects = self.suspects().await?;
+                    look_again.as_mut().reset(tokio::time::Instant::now() + ON_ITS_WAY);
+                }
+                () = look_again.as_mut(), if !suspects.is_empty() => {
+                    // Once may be a message that was lost; twice without any is a dead subscription.
+                    if self.clear_up(std::mem::take(&mut suspects)).await? {
                         silent_losses += 1;
                         if silent_losses > 1 {
                             return Ok(());
@@ -180,12 +194,14 @@ impl<L: Listener> Follower<L> {
 
     /// Takes over what is wanted by now. Returns the channels that are new, and those that are not wanted any more.
     fn take_changes(&mut self) -> (Vec<String>, Vec<String>) {
-        let mut changes = self
-            .wanted
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let changes = std::mem::take(&mut *changes);
+        // Taken in one statement: the listener has locks of its own, under which others want something of this one.
+        let changes = std::mem::take(
+            &mut *self
+                .wanted
+                .changes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let (mut new, mut old) = (Vec::new(), Vec::new());
         for (feed, wanted) in changes {
             let channel = feed.channel();
@@ -221,32 +237,6 @@ impl<L: Listener> Follower<L> {
     async fn compare(&mut self) -> Result<bool, Error> {
         let all = self.followed.keys().cloned().collect();
         self.compare_some(all).await
-    }
-
-    /// Compares positions with the logs, and delivers what is missing; says whether that was anything.
-    async fn compare_some(&mut self, channels: Vec<String>) -> Result<bool, Error> {
-        let known = |channel: &String| self.followed.get(channel).map(|one| one.feed.clone());
-        let feeds: Vec<_> = channels.iter().filter_map(known).collect();
-        let tops = self.redis.tops(&feeds).await?;
-        let mut behind = Vec::new();
-        for (channel, top) in channels.into_iter().zip(tops) {
-            let Some(followed) = self.followed.get_mut(&channel) else {
-                continue;
-            };
-            match &followed.position {
-                None => {
-                    self.listener.begins(&followed.feed, &top.position);
-                    followed.position = Some(top.position);
-                }
-                Some(position) if *position != top.position => behind.push(channel),
-                Some(_) => {}
-            }
-        }
-        let mut missed = false;
-        for channel in behind {
-            missed |= self.catch_up(&channel).await?;
-        }
-        Ok(missed)
     }
 
     async fn receive(&mut self, messages: &[Msg]) -> Result<(), Error> {
@@ -359,6 +349,8 @@ impl<L: Listener> Follower<L> {
                 );
             }
             delivered |= !page.entries.is_empty();
+            // Who writes to clients gets its turn.
+            tokio::task::yield_now().await;
             if position.offset >= top.offset {
                 return Ok(delivered);
             }

@@ -14,20 +14,17 @@ use std::{
 };
 
 use broker::{Envelope, Feed, Feeds, Position};
-use protocol::centrifugo::{Unsubscribe, unsubscribed};
+use protocol::centrifugo::Unsubscribe;
 use tokio::sync::Notify;
 
 use self::subscriber::{Pending, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use crate::{
-    Frame, Metrics, Outbox,
+    Metrics, Outbox,
     encode::{Encoded, Encoding},
     outbox::Pushed,
     tail::Tail,
 };
-
-/// How many events may come for a subscriber while what it missed is read.
-const PENDING: usize = 1024;
 
 /// All channels that somebody on this server is subscribed to.
 pub(crate) struct Channels {
@@ -245,8 +242,13 @@ impl Channel {
     }
 
     /// Delivers frames that belong together: for each its offset, the push for sessions and the text for plain clients.
-    pub(crate) fn deliver(&self, events: &Encoded, metrics: &Metrics) {
+    /// Does nothing, and says so, if clients are there for whom they are not encoded.
+    pub(crate) fn deliver(&self, events: &Encoded, metrics: &Metrics) -> bool {
         let mut state = self.lock();
+        let (plain, sessions) = events.audience;
+        if (!plain && !state.plain.is_empty()) || (!sessions && !state.subscribers.is_empty()) {
+            return false;
+        }
         if let Some(position) = &mut state.position
             && events.last > 0
         {
@@ -261,18 +263,37 @@ impl Channel {
             if events.comings && !subscriber.join_leave {
                 continue;
             }
-            let frames = &events.pushes;
             match &mut subscriber.pending {
                 None => count(subscriber.take(events), metrics),
-                Some(pending) if pending.frames.len() + frames.len() > PENDING => {
-                    pending.lost = true;
-                    pending.frames = Vec::new();
-                }
-                Some(pending) => {
-                    let offsets = events.offsets.iter().copied();
-                    pending.frames.extend(offsets.zip(frames.iter().cloned()));
-                }
+                Some(pending) => pending.keep(events),
             }
+        }
+        if events.over {
+            self.release(&mut state);
+        }
+        true
+    }
+
+    /// The job is over: those who were subscribed by its submit need not be told to leave by their clients, which can't.
+    fn release(&self, state: &mut State) {
+        let over =
+            |subscriber: &&mut Subscriber| subscriber.server_side && subscriber.pending.is_none();
+        let ids: Vec<_> = state
+            .subscribers
+            .iter_mut()
+            .filter_map(|(id, subscriber)| over(&subscriber).then_some(*id))
+            .collect();
+        for id in ids {
+            if let Some(subscriber) = state.subscribers.remove(&id) {
+                subscriber.tell_end(&self.name, Unsubscribe::Server);
+            }
+        }
+    }
+
+    /// A session's position can't be kept up with.
+    pub(crate) fn lose(&self, id: u64) {
+        if let Some(subscriber) = self.lock().subscribers.remove(&id) {
+            subscriber.end(&self.name);
         }
     }
 
@@ -285,16 +306,6 @@ impl Channel {
     pub(crate) fn audience(&self) -> (bool, bool) {
         let state = self.lock();
         (!state.plain.is_empty(), !state.subscribers.is_empty())
-    }
-
-    /// Ends a session's subscription on a backend's behalf. Says whether there was one.
-    pub(crate) fn expel(&self, id: u64, why: Unsubscribe) -> bool {
-        let Some(subscriber) = self.lock().subscribers.remove(&id) else {
-            return false;
-        };
-        let text = unsubscribed(&self.name, why);
-        let _ = subscriber.outbox.push(Frame::text(&text));
-        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

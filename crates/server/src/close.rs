@@ -22,6 +22,8 @@ pub enum Close {
     TooLarge,
     /// The client broke the rules of the WebSocket protocol.
     Protocol,
+    /// The client's token is over.
+    Expired,
     /// The session's own protocol has a reason.
     Session(Disconnect),
     /// A backend ends it, with this code and a reason that the session knows.
@@ -63,6 +65,7 @@ impl Close {
             Self::Protocol => 1002,
             Self::Gone | Self::Stopped => 1006,
             Self::NotUtf8 => 1007,
+            Self::Expired => 1008,
             Self::TooLarge => 1009,
             Self::Slow => 1013,
         }
@@ -75,6 +78,7 @@ impl Close {
             Self::Slow => "slow",
             Self::Idle => "idle",
             Self::NotUtf8 => "not_utf8",
+            Self::Expired => "expired",
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",
             Self::Session(_) => "session",
@@ -92,6 +96,7 @@ impl Close {
             Self::Slow => "slow: reconnect",
             Self::Idle => "nothing received: reconnect",
             Self::NotUtf8 => "not UTF-8",
+            Self::Expired => "token expired",
             Self::TooLarge => "message too large",
             Self::Protocol => "protocol error",
             Self::Session(why) => why.reason(),

@@ -186,7 +186,6 @@ async fn read(
                 session.settle().await;
                 return Close::GoingAway;
             }
-            message = inbound.next() => message,
             () = outbox.poked() => {
                 if let Err(close) = session.on_poke().await {
                     return close;
@@ -207,6 +206,8 @@ async fn read(
                 timer.as_mut().reset(next(&keepalive, session.due()));
                 continue;
             }
+            // Last, so that a client that never stops can't keep the others waiting.
+            message = inbound.next() => message,
         };
         if message.is_ok() {
             metrics.frames_received.inc();

@@ -13,6 +13,8 @@ use crate::{Metrics, channels::Channels, encode::Encoded};
 
 /// The most events that are delivered together, well below what an outbox holds.
 const BATCH: usize = 128;
+/// The most bytes of them.
+const BATCH_BYTES: usize = 32 * 1024;
 
 /// Brings what is published to those who are subscribed.
 pub(crate) struct Delivery {
@@ -20,6 +22,17 @@ pub(crate) struct Delivery {
     /// Told whether feeds are followed.
     pub(crate) subscribed: Check,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// How many of these events are delivered together: one at least.
+fn fitting(events: &[Envelope<'_>]) -> usize {
+    let mut bytes = 0;
+    let fitting = events.iter().take(BATCH).take_while(|event| {
+        let before = bytes;
+        bytes += event.event.get().len();
+        before == 0 || bytes <= BATCH_BYTES
+    });
+    fitting.count().max(1)
 }
 
 impl Listener for Delivery {
@@ -35,10 +48,20 @@ impl Listener for Delivery {
             return;
         };
         channel.tell(events);
-        for events in events.chunks(BATCH) {
+        let mut rest = events;
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(fitting(rest));
+            rest = later;
             let audience = channel.audience();
-            for encoded in Encoded::of(&channel.name, channel.encoding, events, audience) {
-                channel.deliver(&encoded, &self.metrics);
+            for encoded in Encoded::of(&channel.name, channel.encoding, batch, audience) {
+                if !channel.deliver(&encoded, &self.metrics) {
+                    // Somebody came meanwhile who would go without: what is not encoded was not delivered to anybody yet.
+                    let all = (true, true);
+                    for encoded in Encoded::of(&channel.name, channel.encoding, batch, all) {
+                        channel.deliver(&encoded, &self.metrics);
+                    }
+                    break;
+                }
             }
         }
     }

@@ -32,6 +32,10 @@ pub(crate) struct Encoded {
     pub(crate) plain: Vec<Frame>,
     /// Whether these are comings and goings, which not all sessions want.
     pub(crate) comings: bool,
+    /// For whom they are encoded: plain clients, and sessions.
+    pub(crate) audience: (bool, bool),
+    /// Whether the last event ends the job whose channel this is.
+    pub(crate) over: bool,
 }
 
 /// An event of a room, as it is published.
@@ -54,6 +58,7 @@ impl Encoded {
         events: &[Envelope<'_>],
         (plain, sessions): (bool, bool),
     ) -> Vec<Self> {
+        let own = is_own(channel);
         let mut all: Vec<Self> = Vec::new();
         for event in events {
             let (push, comes) = match encoding {
@@ -65,12 +70,18 @@ impl Encoded {
                 _ => {
                     all.push(Self {
                         comings: comes,
+                        // What is said in a room is encoded anyway.
+                        audience: match encoding {
+                            Encoding::Events => (plain, sessions),
+                            Encoding::Room => (true, true),
+                        },
                         ..Self::default()
                     });
                     all.last_mut().expect("one was just added")
                 }
             };
             group.last = group.last.max(event.offset);
+            group.over = own && encoding == Encoding::Events && is_end(event.event.get());
             if let Some(push) = push {
                 group.pushes.push(push);
                 group.offsets.push(event.offset);
@@ -81,6 +92,19 @@ impl Encoded {
         }
         all
     }
+}
+
+/// Whether a channel is that of one job.
+pub(crate) fn is_own(channel: &str) -> bool {
+    let topic = channel.split_once(':').map(|(_, topic)| topic);
+    topic.is_some_and(|topic| topic.parse::<protocol::JobId>().is_ok())
+}
+
+/// Whether no event of the same job follows this one. The script writes an event's type first.
+pub(crate) fn is_end(event: &str) -> bool {
+    let rest = event.strip_prefix(r#"{"type":""#).unwrap_or("");
+    let name = rest.split('"').next().unwrap_or("");
+    matches!(name, "completed" | "failed" | "cancelled")
 }
 
 /// The publication of an event in a log, for who catches up.

@@ -278,16 +278,21 @@ impl Jobs {
         }
     }
 
-    /// Cancels a job whose client left, unless somebody follows it by now, on whichever server.
-    pub(crate) async fn abandon(&self, job: &Abandoned) -> Result<(), broker::Error> {
+    /// Cancels a job whose client left, unless somebody follows it by now, on whichever server. Says whether there is
+    /// nothing more to do.
+    pub(crate) async fn abandon(&self, job: &Abandoned) -> Result<bool, broker::Error> {
+        let queue = &job.channel.queue;
+        let record = self.inspector.get(queue, job.id).await?;
+        if record.is_none_or(|record| record.state.is_terminal()) {
+            return Ok(true);
+        }
         let feed = Feed::topic(self.redis.prefix(), &job.channel);
         if self.redis.followers(&feed).await? > 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let ids = [job.id];
-        let done = self.control.cancel(&job.channel.queue, &ids, None).await?;
+        let done = self.control.cancel(queue, &[job.id], None).await?;
         tracing::debug!(id = %job.id, ?done, "its client left");
-        Ok(())
+        Ok(true)
     }
 
     fn queue(&self, who: &Identity, name: &str) -> Result<QueueName, Refused> {

@@ -169,6 +169,10 @@ impl Namespaces {
         // A `$` says that a token is compulsory; it is part of the name.
         let bare = channel.strip_prefix('$').unwrap_or(channel);
         let (namespace, rest) = bare.split_once(':').unwrap_or(("", bare));
+        // It would be the private room of that name, without its protection.
+        if rest.starts_with('$') {
+            return Err(ClientError::bad_request());
+        }
         if let Some(queue) = self.queues.iter().find(|queue| queue.as_str() == namespace) {
             if bare.len() < channel.len() {
                 return Err(ClientError::unknown_channel());
@@ -232,7 +236,17 @@ mod tests {
         let code = |name: &str| served.resolve(name).unwrap_err().code;
         assert_eq!(code("other:a"), 102);
         assert_eq!(code("$chat:lobby"), 102);
-        for bad in ["", "chat:", "chat:a b", "é", "a\nb", &"x".repeat(256)] {
+        for bad in [
+            "",
+            "room:$a",
+            "$room:$a",
+            "$$a",
+            "chat:",
+            "chat:a b",
+            "é",
+            "a\nb",
+            &"x".repeat(256),
+        ] {
             assert_eq!(code(bad), 107, "{bad}");
         }
         assert_ne!(

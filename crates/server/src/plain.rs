@@ -13,11 +13,15 @@ use protocol::{
     LOBBY_TOPIC, QueueName, Tenant, Topic, plain,
 };
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
-    Close, Frame, Metrics, Outbox, Session, channels::Subscription, message_span::MessageSpan,
+    Close, Frame, Metrics, Outbox, Session, bucket::Bucket, channels::Subscription,
+    message_span::MessageSpan,
 };
+
+/// How often a client that sends more than its token allows is looked at again.
+const PACE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// The queue that messages go to.
 pub(crate) fn queue() -> QueueName {
@@ -31,6 +35,19 @@ pub struct Room {
     pub topic: Topic,
     /// Whose the jobs are.
     pub tenant: Tenant,
+    /// What the client's token says of its end and of how much it may do.
+    pub(crate) terms: Terms,
+}
+
+/// What the token of a plain client says of its end and of how much it may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    /// When it ends.
+    pub(crate) expires: Option<Instant>,
+    /// How many messages it may send in a second; more wait.
+    pub(crate) per_second: Option<u32>,
+    /// How long a message may be, in bytes.
+    pub(crate) most_bytes: Option<usize>,
 }
 
 impl Room {
@@ -39,6 +56,7 @@ impl Room {
         Self {
             topic: Topic::new(LOBBY_TOPIC).expect("a constant that is a name"),
             tenant: Tenant::public(),
+            terms: Terms::default(),
         }
     }
 
@@ -86,6 +104,7 @@ pub struct PlainSession {
     outbox: Arc<Outbox>,
     in_flight: Arc<Semaphore>,
     max_in_flight: u32,
+    pace: Option<Bucket>,
     metrics: Arc<Metrics>,
 }
 
@@ -100,6 +119,10 @@ impl PlainSession {
         metrics: Arc<Metrics>,
     ) -> Self {
         let in_flight = Arc::new(Semaphore::new(max_in_flight as usize));
+        let bucket = room.terms.per_second.map(|most| {
+            let most = most.max(1) as f32;
+            Bucket::new(most, most * 2.0)
+        });
         Self {
             room,
             place,
@@ -108,6 +131,7 @@ impl PlainSession {
             outbox,
             in_flight,
             max_in_flight,
+            pace: bucket,
             metrics,
         }
     }
@@ -122,6 +146,21 @@ impl Session for PlainSession {
                 return Ok(());
             }
         };
+        let most = self.room.terms.most_bytes;
+        if let Some(most) = most.filter(|most| text.len() > *most) {
+            let why = format!(
+                "the message has {} bytes, at most {most} are taken",
+                text.len()
+            );
+            refuse(&self.outbox, &self.metrics, ErrorCode::TooLarge, &why);
+            return Ok(());
+        }
+        if let Some(pace) = &mut self.pace {
+            // Not read from meanwhile: who sends too much is slowed down.
+            while !pace.take(Instant::now()) {
+                tokio::time::sleep(PACE).await;
+            }
+        }
         if !self.followed {
             if self.place.ready().await.is_err() {
                 let why = "Redis is away: try again later";
@@ -152,6 +191,17 @@ impl Session for PlainSession {
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
         Ok(())
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.room.terms.expires
+    }
+
+    async fn on_time(&mut self, now: Instant) -> Result<(), Close> {
+        match self.room.terms.expires {
+            Some(expires) if expires <= now => Err(Close::Expired),
+            _ => Ok(()),
+        }
     }
 
     async fn settle(&mut self) {

@@ -3,7 +3,11 @@
 //! Decides whether a client may connect, and hands the socket to a tracked task; what happens on it is the
 //! connection's and the protocol's.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     Router,
@@ -13,6 +17,7 @@ use axum::{
     routing::get,
 };
 use broker::{Feed, RedisBackend};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
@@ -23,6 +28,7 @@ use crate::{
     channels::Channels,
     client::{ClientSession, Seat, Shared, Users},
     page,
+    plain::Terms,
     upgrade::{self, Subprotocol, Upgrade, Upgraded},
 };
 
@@ -120,8 +126,20 @@ impl Gateway {
             let why = "this room is not for you, or can't be: letters, digits, `_`, `-` and `.` name one\n";
             return self.refuse("room", (StatusCode::FORBIDDEN, why));
         };
-        let tenant = who.tenant.clone();
-        let room = Room { topic, tenant };
+        let Ok(seat) = self.sessions.seat(&who) else {
+            let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
+            let why = "too many connections of this user\n";
+            return self.refuse("user", (StatusCode::TOO_MANY_REQUESTS, headers, why));
+        };
+        let room = Room {
+            topic,
+            tenant: who.tenant.clone(),
+            terms: Terms {
+                expires: who.expires_at.map(until),
+                per_second: who.scope.limits.max_submits_per_second,
+                most_bytes: who.scope.limits.max_payload_bytes,
+            },
+        };
         let timing = self.timing;
         self.accept(
             admitted,
@@ -141,7 +159,7 @@ impl Gateway {
                     gateway.max_in_flight,
                     Arc::clone(&gateway.metrics),
                 );
-                (session, ())
+                (session, seat)
             },
         )
     }
@@ -280,6 +298,14 @@ impl Gateway {
             .or_insert(HeaderValue::from_static("close"));
         response
     }
+}
+
+/// The moment of a time in seconds since the Unix epoch.
+fn until(at: u64) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let left = at.saturating_sub(now.unwrap_or_default().as_secs());
+    // Further away than any connection lasts.
+    Instant::now() + Duration::from_secs(left.min(366 * 24 * 3600))
 }
 
 fn chat() -> protocol::Kind {

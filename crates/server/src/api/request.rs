@@ -5,27 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// What is published: in one channel, or in several.
 #[derive(Deserialize)]
 pub(super) struct Publish {
     #[serde(default)]
     pub(super) channel: String,
-    #[serde(flatten)]
-    pub(super) what: What,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Broadcast {
     #[serde(default)]
     pub(super) channels: Vec<String>,
-    #[serde(flatten)]
-    pub(super) what: What,
-}
-
-/// What is published. Read by way of a value, since a flattened struct can't keep raw JSON.
-#[derive(Deserialize)]
-pub(super) struct What {
     #[serde(default)]
-    pub(super) data: Option<serde_json::Value>,
+    pub(super) data: Option<Box<RawValue>>,
     #[serde(default)]
     pub(super) skip_history: bool,
     #[serde(default)]

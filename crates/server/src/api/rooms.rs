@@ -1,6 +1,6 @@
 //! The methods that concern rooms. A job's channel is its worker's: it can be read here, and not published to.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use broker::{Feed, Part, Position, Publication, PublishError};
 use futures_util::future::join_all;
@@ -16,13 +16,21 @@ use serde_json::{
 use super::{
     Api,
     handlers::{Answer, ApiError, answer, read},
-    request::{Broadcast, History as Asked, Named, Publish, What},
+    request::{History as Asked, Named, Publish},
 };
 use crate::{
     client::kept,
     encode::{Encoding, publication},
     namespaces::{RoomOptions, Target},
 };
+
+/// A publication of a backend, with its data as it came.
+#[derive(serde::Serialize)]
+struct Said<'a> {
+    data: &'a RawValue,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, String>,
+}
 
 /// How many channels a broadcast may have.
 const BROADCAST: usize = 1000;
@@ -32,12 +40,12 @@ const HISTORY: usize = 1000;
 impl Api {
     pub(super) async fn publish(&self, body: &RawValue) -> Answer {
         let asked: Publish = read(body)?;
-        let result = self.publish_to(&asked.channel, &asked.what).await?;
+        let result = self.publish_to(&asked.channel, &asked).await?;
         answer(&result)
     }
 
     pub(super) async fn broadcast(&self, body: &RawValue) -> Answer {
-        let asked: Broadcast = read(body)?;
+        let asked: Publish = read(body)?;
         if asked.channels.is_empty() {
             return Err(ClientError::bad_request().into());
         }
@@ -45,7 +53,7 @@ impl Api {
             return Err(ClientError::limit_exceeded().into());
         }
         let channels = asked.channels.iter();
-        let all = join_all(channels.map(|channel| self.publish_to(channel, &asked.what))).await;
+        let all = join_all(channels.map(|channel| self.publish_to(channel, &asked))).await;
         let responses: Vec<_> = all
             .into_iter()
             .map(|done| match done {
@@ -59,17 +67,17 @@ impl Api {
         answer(&json!({ "responses": responses }))
     }
 
-    async fn publish_to(&self, channel: &str, what: &What) -> Result<serde_json::Value, ApiError> {
+    async fn publish_to(
+        &self,
+        channel: &str,
+        what: &Publish,
+    ) -> Result<serde_json::Value, ApiError> {
         let Some(data) = &what.data else {
             return Err(ClientError::bad_request().into());
         };
         let (feed, options) = self.room(channel)?;
-        let body = if what.tags.is_empty() {
-            json!({ "data": data })
-        } else {
-            json!({ "data": data, "tags": what.tags })
-        };
-        let body = to_raw_value(&body).expect("it is JSON");
+        let tags = &what.tags;
+        let body = to_raw_value(&Said { data, tags }).expect("it is JSON already");
         if body.get().len() > MAX_PAYLOAD_BYTES {
             return Err(ClientError::limit_exceeded().into());
         }

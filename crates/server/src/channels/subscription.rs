@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use broker::Position;
 
-use super::{Channel, Channels, count, subscriber::Pending};
-use crate::Metrics;
+use super::{Channel, Channels, subscriber::Pending};
+use crate::Frame;
 
 /// How long the first subscriber of a channel may wait for Redis.
 const READY: Duration = Duration::from_secs(5);
@@ -47,30 +47,28 @@ impl Subscription {
         state.position.clone().unwrap_or_default()
     }
 
-    /// Delivers what was kept back after an offset, and from here on everything at once.
-    pub(crate) fn go_live(&self, after: u64, metrics: &Metrics) {
+    /// The next of what was kept back after an offset, for the client to be given. None once that is all: from then on
+    /// events go out as they come. If `over`, what the client has ends the job whose channel this is.
+    pub(crate) fn kept_back(&self, after: u64, over: bool) -> Option<Vec<Frame>> {
         let mut state = self.channel.lock();
-        let Some(subscriber) = state.subscribers.get_mut(&self.id) else {
-            return;
-        };
-        let Some(pending) = subscriber.pending.take() else {
-            return;
-        };
+        let subscriber = state.subscribers.get_mut(&self.id)?;
+        let pending = subscriber.pending.as_mut()?;
         if pending.lost && subscriber.positioned {
             if let Some(subscriber) = state.subscribers.remove(&self.id) {
                 subscriber.end(&self.channel.name);
             }
-            return;
+            return None;
         }
+        if let Some(part) = pending.part(after) {
+            return Some(part);
+        }
+        let over = pending.over || over;
+        subscriber.pending = None;
         subscriber.given = after;
-        let frames = pending.frames.into_iter();
-        let frames: Vec<_> = frames
-            .filter(|(offset, _)| *offset == 0 || *offset > after)
-            .map(|(_, frame)| frame)
-            .collect();
-        if !frames.is_empty() {
-            count(subscriber.outbox.push_all(&frames), metrics);
+        if over {
+            self.channel.release(&mut state);
         }
+        None
     }
 
     /// Whether it still gets anything: the server may have ended it.

@@ -19,6 +19,8 @@ use crate::{
     namespaces::Target,
 };
 
+/// How many bytes of missed events each of many subscriptions has at least in the reply to a connect.
+const MIN_PAGE: usize = 2 * 1024;
 /// The longest names that clients give themselves, as they are logged.
 const MAX_LABEL: usize = 64;
 
@@ -51,15 +53,8 @@ impl ClientSession {
                 return Ok(());
             }
         };
-        let seat = if who.is_anonymous() {
-            None
-        } else {
-            let own = who.scope.limits.max_connections;
-            let most = own.map_or(usize::MAX, |most| most as usize);
-            let most = most.min(self.shared.limits.connections_per_user);
-            let seat = self.shared.users.enter(&who.user, most);
-            Some(seat.ok_or(Close::Session(Disconnect::ConnectionLimit))?)
-        };
+        let seat = self.shared.seat(&who);
+        let seat = seat.map_err(|()| Close::Session(Disconnect::ConnectionLimit))?;
         debug!(
             client = self.client,
             user = who.user,
@@ -82,7 +77,14 @@ impl ClientSession {
         });
         let mut subs = BTreeMap::new();
         let mut begun = Vec::new();
-        for (name, grant) in self.server_side(&who, connect).await? {
+        let Ok(channels) = self.server_side(&who, connect).await? else {
+            self.turn_away(id, &ClientError::internal());
+            return Ok(());
+        };
+        // All of them go with one reply; what does not fit comes behind it.
+        let share = self.shared.page_bytes / channels.len().max(1);
+        self.page_bytes = share.max(MIN_PAGE);
+        for (name, grant) in channels {
             let from = connect.subs.get(&*name).filter(|sub| sub.recover);
             let from = from.map(|sub| From {
                 offset: sub.offset,
@@ -110,8 +112,9 @@ impl ClientSession {
             pong: limits.ping.as_secs() > 0,
         };
         self.reply(id, "connect", &result);
+        self.page_bytes = self.shared.page_bytes;
         for (name, prepared, plan) in begun {
-            self.begin_server_side(&name, plan, prepared).await?;
+            self.begin_server_side(&name, plan, prepared).await;
         }
         Ok(())
     }
@@ -122,25 +125,33 @@ impl ClientSession {
         &self,
         who: &Identity,
         connect: &Connect<'_>,
-    ) -> Result<Vec<(String, SubGrant)>, Close> {
+    ) -> Result<Result<Vec<(String, SubGrant)>, broker::Error>, Close> {
         let mut channels = who.subs.clone();
         let granted = |channels: &[(String, SubGrant)], name: &str| {
             channels.iter().any(|(granted, _)| granted == name)
         };
-        for name in connect.subs.keys() {
+        let own = who.scope.limits.max_subscriptions;
+        let most = own.map_or(usize::MAX, |most| most as usize);
+        let most = most.min(self.shared.limits.subscriptions);
+        if channels.len() > most {
+            return Err(Close::Session(Disconnect::ChannelLimit));
+        }
+        // The latest jobs first, if there is no place for all.
+        for name in connect.subs.keys().rev() {
             let resolved = self.shared.namespaces.resolve(name);
             if let Ok(Target::Topic(channel)) = resolved.map(|resolved| resolved.target)
                 && !granted(&channels, name)
-                && channels.len() < self.shared.limits.subscriptions
-                && let Ok(true) = self.shared.jobs.may_follow(who, &channel).await
+                && channels.len() < most
             {
-                channels.push((name.clone().into_owned(), SubGrant::default()));
+                // A channel that is left out is forgotten by SDKs: rather have them connect again.
+                match self.shared.jobs.may_follow(who, &channel).await {
+                    Ok(true) => channels.push((name.clone().into_owned(), SubGrant::default())),
+                    Ok(false) => {}
+                    Err(error) => return Ok(Err(error)),
+                }
             }
         }
-        if channels.len() > self.shared.limits.subscriptions {
-            return Err(Close::Session(Disconnect::ChannelLimit));
-        }
-        Ok(channels)
+        Ok(Ok(channels))
     }
 
     /// The command `refresh`: another token for the connection.

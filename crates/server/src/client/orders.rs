@@ -28,7 +28,7 @@ impl ClientSession {
                         data,
                         ..SubGrant::default()
                     };
-                    self.subscribe_by_order(&channel, &grant, since).await?;
+                    self.subscribe_by_order(&channel, &grant, since).await;
                 }
                 What::Unsubscribe { channel } => {
                     if self.subs.contains_key(&channel) {
@@ -51,12 +51,9 @@ impl ClientSession {
         channel: &str,
         grant: &SubGrant,
         since: Option<(u64, String)>,
-    ) -> Result<(), Close> {
-        let sub = self.subs.get(channel);
-        if sub.is_some_and(|sub| sub.subscription.is_live())
-            || self.subs.len() >= self.shared.limits.subscriptions
-        {
-            return Ok(());
+    ) {
+        if self.no_place(channel).await.is_some() {
+            return;
         }
         let from = since.as_ref().map(|(offset, epoch)| From {
             offset: *offset,
@@ -67,14 +64,15 @@ impl ClientSession {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::debug!(channel, %error, "a backend's subscription is not possible");
-                return Ok(());
+                return;
             }
         };
+        self.outbox.room().await;
         self.tell_subscribed(channel, &prepared.result);
         for publication in &prepared.result.publications {
             self.say(&centrifugo::push(channel, "pub", publication.get()));
         }
-        self.begin_server_side(channel, plan, prepared).await
+        self.begin_server_side(channel, plan, prepared).await;
     }
 
     fn refresh_by_order(&mut self, expired: bool, expire_at: Option<u64>) {

@@ -3,17 +3,18 @@
 //! The first part goes with the reply, and the rest as pushes behind it while live events are kept back, so that a log of
 //! any length is delivered in order and in little memory. Nothing is called recovered that has a gap.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use broker::{Feed, History, Part, Position};
-use protocol::centrifugo::{ClientError, SubscribeResult, Unsubscribe, push};
+use protocol::centrifugo::{ClientError, SubscribeResult, push};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::session::ClientSession;
 use crate::{
-    Close, Frame,
+    Frame,
     channels::Subscription,
-    encode::{Encoding, publication},
+    encode::{Encoding, is_end, is_own, publication},
 };
 
 /// How many events one read brings.
@@ -29,6 +30,18 @@ pub(super) struct Prepared {
     upto: u64,
     /// Up to where it must be given the rest from the log: what came later was kept back.
     until: u64,
+    /// Whether the result ends the job whose channel it is.
+    over: bool,
+}
+
+/// The first of what a client missed.
+struct Missed {
+    publications: Vec<Box<RawValue>>,
+    /// Where the log is.
+    top: Position,
+    /// Up to where the first goes.
+    upto: u64,
+    over: bool,
 }
 
 /// Where a client was.
@@ -58,11 +71,18 @@ impl ClientSession {
                 result,
                 upto: 0,
                 until: 0,
+                over: false,
             });
         }
         if let Some(from) = from
-            && let Some((publications, top, upto)) = self.missed(&subscription, from).await?
+            && let Some(missed) = self.missed(&subscription, from).await?
         {
+            let Missed {
+                publications,
+                top,
+                upto,
+                over,
+            } = missed;
             let result = SubscribeResult {
                 recovered: true,
                 publications,
@@ -77,6 +97,7 @@ impl ClientSession {
                 result,
                 upto,
                 until: at.offset,
+                over,
             });
         }
         // From here on, without what was kept back so far.
@@ -93,6 +114,7 @@ impl ClientSession {
             result,
             upto,
             until,
+            over: false,
         })
     }
 
@@ -105,6 +127,15 @@ impl ClientSession {
         let at = subscription.skip();
         if !at.epoch.is_empty() {
             return Ok(at);
+        }
+        // It costs Redis a key.
+        if !self
+            .opens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now())
+        {
+            return Err(ClientError::too_many_requests());
         }
         // A topic's log is cut by those who write to it, and not by this.
         let history = history.unwrap_or(History {
@@ -123,7 +154,7 @@ impl ClientSession {
         &self,
         subscription: &Subscription,
         from: From<'_>,
-    ) -> Result<Option<(Vec<Box<RawValue>>, Position, u64)>, ClientError> {
+    ) -> Result<Option<Missed>, ClientError> {
         let (feed, encoding) = (subscription.channel.feed(), subscription.channel.encoding);
         let page = self.page(feed, from.offset).await?;
         let top = page.top.position.clone();
@@ -148,22 +179,29 @@ impl ClientSession {
             .filter_map(|(offset, event)| publication(encoding, event, *offset))
             .filter_map(|json| RawValue::from_string(json).ok())
             .collect();
-        Ok(Some((publications, top, upto)))
+        let over = ends(&subscription.channel.name, &page.entries);
+        Ok(Some(Missed {
+            publications,
+            top,
+            upto,
+            over,
+        }))
     }
 
     async fn page(&self, feed: &Feed, after: u64) -> Result<broker::LogPage, ClientError> {
-        let bytes = self.shared.page_bytes;
+        let bytes = self.page_bytes;
         let page = self.shared.redis.log(feed, Part::After(after), PAGE, bytes);
         page.await.map_err(|_| ClientError::internal())
     }
 
     /// Delivers the rest of what was missed, then what was kept back, and from then on what comes. The client must have
-    /// been told of the subscription.
-    pub(super) async fn go_live(&self, prepared: Prepared) -> Result<Subscription, Close> {
+    /// been told of the subscription. Never more at once than the client takes.
+    pub(super) async fn go_live(&self, prepared: Prepared) -> Subscription {
         let Prepared {
             subscription,
             mut upto,
             until,
+            mut over,
             ..
         } = prepared;
         let channel = &subscription.channel;
@@ -174,9 +212,10 @@ impl ClientSession {
             let dense = entries.first().is_some_and(|(first, _)| *first == upto + 1);
             if !dense {
                 // Redis is away, or the log was trimmed meanwhile: the client subscribes again from where it is.
-                channel.expel(self.number, Unsubscribe::InsufficientState);
-                return Ok(subscription);
+                channel.lose(self.number);
+                return subscription;
             }
+            over = ends(&channel.name, &entries);
             let mut frames = Vec::with_capacity(entries.len());
             for (offset, event) in &entries {
                 upto = *offset;
@@ -186,9 +225,19 @@ impl ClientSession {
             }
             let _ = self.outbox.push_all(&frames);
         }
-        subscription.go_live(upto, &self.shared.metrics);
-        Ok(subscription)
+        loop {
+            self.outbox.room().await;
+            match subscription.kept_back(upto, over) {
+                Some(frames) => drop(self.outbox.push_all(&frames)),
+                None => return subscription,
+            }
+        }
     }
+}
+
+/// Whether the last of these events ends the job whose channel this is.
+fn ends(channel: &str, entries: &[(u64, String)]) -> bool {
+    is_own(channel) && entries.last().is_some_and(|(_, event)| is_end(event))
 }
 
 /// What events of a channel are.

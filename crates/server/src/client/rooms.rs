@@ -23,6 +23,13 @@ use crate::{
     namespaces::{RoomOptions, Target},
 };
 
+/// A publication of a client, with its data as it came.
+#[derive(serde::Serialize)]
+struct Said<'a> {
+    data: &'a RawValue,
+    info: ClientInfo,
+}
+
 /// How many publications a page of history has at most.
 const HISTORY: usize = 300;
 
@@ -44,8 +51,7 @@ impl ClientSession {
             Err(error) => return Ok(Err(error)),
         };
         let info = self.info(self.subs.get(name));
-        let body = serde_json::json!({ "data": data, "info": info });
-        let body = to_raw_value(&body).expect("it is JSON");
+        let body = to_raw_value(&Said { data, info }).expect("it is JSON already");
         let publication = Publication {
             body,
             history: kept(&options),

@@ -16,6 +16,9 @@ use crate::{
     jobs::{Abandoned, Accepted, OnDisconnect, Refused, Submit, Which},
 };
 
+/// How often a job whose client left is looked at while somebody follows it, at most.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 #[derive(Serialize)]
 struct Data<T> {
     data: T,
@@ -104,8 +107,8 @@ impl ClientSession {
     /// answers.
     async fn follow(&mut self, id: u32, accepted: Accepted) -> Result<(), Close> {
         let name = accepted.channel.clone();
-        let followed = self.subs.get(&name);
-        if followed.is_some_and(|sub| sub.subscription.is_live()) {
+        if self.no_place(&name).await.is_some() {
+            // It is subscribed already, or can't be to more: the job is stored, and that is what counts.
             self.reply(id, "rpc", &Data { data: accepted });
             return Ok(());
         }
@@ -125,7 +128,8 @@ impl ClientSession {
         for publication in &prepared.result.publications {
             self.say(&centrifugo::push(&name, "pub", publication.get()));
         }
-        self.begin_server_side(&name, plan, prepared).await
+        self.begin_server_side(&name, plan, prepared).await;
+        Ok(())
     }
 
     fn abandon_later(&mut self, accepted: &Accepted) {
@@ -151,9 +155,24 @@ impl ClientSession {
             if shared.stopping.run_until_cancelled(grace).await.is_none() {
                 return;
             }
-            for job in jobs {
-                if let Err(error) = shared.jobs.abandon(&job).await {
-                    tracing::warn!(id = %job.id, %error, "a job whose client left goes on");
+            let mut jobs = jobs;
+            while !jobs.is_empty() {
+                let mut followed = Vec::new();
+                for job in jobs {
+                    match shared.jobs.abandon(&job).await {
+                        Ok(true) => {}
+                        // Whoever follows it may leave too.
+                        Ok(false) => followed.push(job),
+                        Err(error) => {
+                            tracing::debug!(id = %job.id, %error, "it is looked at again");
+                            followed.push(job);
+                        }
+                    }
+                }
+                jobs = followed;
+                let pause = tokio::time::sleep(shared.limits.disconnect_grace.max(LOOK_AGAIN));
+                if shared.stopping.run_until_cancelled(pause).await.is_none() {
+                    return;
                 }
             }
         });

@@ -21,6 +21,9 @@ use crate::{
 /// How many commands may be refused in a row before the connection is closed, and how many a second later on.
 const ERRORS: f32 = 100.0;
 const ERRORS_PER_SECOND: f32 = 1.0;
+/// How many logs may be begun because the client subscribes where nothing was ever said; and how many a second later on.
+const OPENS: f32 = 256.0;
+const OPENS_PER_SECOND: f32 = 1.0;
 /// How long a client that was refused may take to close the connection itself.
 const REFUSED: Duration = Duration::from_secs(5);
 
@@ -38,6 +41,10 @@ pub(crate) struct ClientSession {
     commands: Bucket,
     pub(super) submits: Bucket,
     errors: Bucket,
+    /// Logs that are begun for subscribers.
+    pub(super) opens: std::sync::Mutex<Bucket>,
+    /// How many bytes of missed events are sent at once.
+    pub(super) page_bytes: usize,
     /// Jobs to be cancelled when the client leaves.
     pub(super) abandoned: Vec<Abandoned>,
     /// What a backend says to the client when it disconnects it.
@@ -89,6 +96,8 @@ impl ClientSession {
             commands: Bucket::new(commands, commands * 2.0),
             submits: Bucket::new(submits, submits * 2.0),
             errors: Bucket::new(ERRORS_PER_SECOND, ERRORS),
+            opens: std::sync::Mutex::new(Bucket::new(OPENS_PER_SECOND, OPENS)),
+            page_bytes: shared.page_bytes,
             abandoned: Vec::new(),
             parting: String::new(),
             shared,
@@ -314,7 +323,7 @@ impl Session for ClientSession {
         let subs = std::mem::take(&mut self.subs);
         self.leave_all(subs);
         // A server that stops is not a client that left.
-        let left = matches!(close, Close::Peer(_) | Close::Gone | Close::Idle);
+        let left = !matches!(close, Close::GoingAway | Close::Stopped);
         let jobs = std::mem::take(&mut self.abandoned);
         if left && !jobs.is_empty() {
             self.abandon(jobs);

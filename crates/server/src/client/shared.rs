@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use broker::{Presence, Redis, Rooms};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Roster, Users};
+use super::{Roster, Seat, Users};
 use crate::{
-    Metrics, attendance::Attendance, auth::Access, channels::Channels, jobs::Jobs,
-    namespaces::Namespaces,
+    Metrics, attendance::Attendance, auth::Access, channels::Channels, identity::Identity,
+    jobs::Jobs, namespaces::Namespaces,
 };
 
 /// What a session may do.
@@ -53,4 +53,17 @@ pub(crate) struct Shared {
     pub(crate) tracker: TaskTracker,
     /// Cancelled when the server begins to stop.
     pub(crate) stopping: CancellationToken,
+}
+
+impl Shared {
+    /// A place for one more connection of a user, if there may be one. Who has no name needs none.
+    pub(crate) fn seat(&self, who: &Identity) -> Result<Option<Seat>, ()> {
+        if who.is_anonymous() {
+            return Ok(None);
+        }
+        let own = who.scope.limits.max_connections;
+        let most = own.map_or(usize::MAX, |most| most as usize);
+        let most = most.min(self.limits.connections_per_user);
+        self.users.enter(&who.user, most).map(Some).ok_or(())
+    }
 }

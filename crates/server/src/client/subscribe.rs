@@ -59,8 +59,10 @@ impl ClientSession {
             Ok(prepared) => prepared,
             Err(error) => return self.refuse(id, &error),
         };
+        self.outbox.room().await;
         self.reply(id, "subscribe", &prepared.result);
-        self.begin(name, plan, prepared, false).await
+        self.begin(name, plan, prepared, false).await;
+        Ok(())
     }
 
     /// Subscribes the client to a channel without its asking, as its token or a submit wants it. Where it was comes from
@@ -104,8 +106,8 @@ impl ClientSession {
         name: &str,
         ServerSide(plan): ServerSide,
         prepared: Prepared,
-    ) -> Result<(), Close> {
-        self.begin(name, plan, prepared, true).await
+    ) {
+        self.begin(name, plan, prepared, true).await;
     }
 
     /// Whether it is allowed, and what it gets.
@@ -168,7 +170,7 @@ impl ClientSession {
     }
 
     /// Why there is no place for one more subscription, if there is none.
-    async fn no_place(&mut self, name: &str) -> Option<ClientError> {
+    pub(super) async fn no_place(&mut self, name: &str) -> Option<ClientError> {
         if let Some(sub) = self.subs.get(name) {
             if sub.subscription.is_live() {
                 return Some(ClientError::already_subscribed());
@@ -179,6 +181,17 @@ impl ClientSession {
         let own = self.who().scope.limits.max_subscriptions;
         let most = own.map_or(usize::MAX, |most| most as usize);
         let most = most.min(self.shared.limits.subscriptions);
+        if self.subs.len() >= most {
+            // Those that ended by themselves, with their jobs.
+            let over = self
+                .subs
+                .iter()
+                .filter(|(_, sub)| !sub.subscription.is_live());
+            let over: Vec<_> = over.map(|(name, _)| name.clone()).collect();
+            for name in over {
+                self.unsubscribe(&name).await;
+            }
+        }
         (self.subs.len() >= most).then(ClientError::limit_exceeded)
     }
 
@@ -245,14 +258,8 @@ impl ClientSession {
     }
 
     /// The client was told: from here on it gets everything.
-    async fn begin(
-        &mut self,
-        name: &str,
-        plan: Plan,
-        prepared: Prepared,
-        server_side: bool,
-    ) -> Result<(), Close> {
-        let subscription = self.go_live(prepared).await?;
+    async fn begin(&mut self, name: &str, plan: Plan, prepared: Prepared, server_side: bool) {
+        let subscription = self.go_live(prepared).await;
         let sub = Sub {
             subscription,
             features: plan.features,
@@ -260,9 +267,11 @@ impl ClientSession {
             expires: plan.expires.map(|(end, _)| end),
             info: plan.info,
         };
-        self.arrived(&sub).await;
+        // In its place first: if the connection ends meanwhile, others are told that it left.
         self.subs.insert(name.to_owned(), sub);
-        Ok(())
+        if let Some(sub) = self.subs.get(name) {
+            self.arrived(sub).await;
+        }
     }
 
     /// Tells the client of a subscription that it did not ask for.

@@ -63,6 +63,9 @@ async fn a_submit_that_subscribes_sees_every_event_from_the_first() {
     // Which is over is over.
     let again = json!({"method": "job.cancel", "data": which});
     assert_eq!(session.refused("rpc", again).await, 409);
+    // The client did not ask for the subscription and can't end it: it ends with its job.
+    let ended = session.push().await;
+    assert_eq!(ended["unsubscribe"]["code"], 2000);
     assert_eq!(session.waiting(), (0, 0));
     gateway.end().await;
 }

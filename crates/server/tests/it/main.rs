@@ -25,6 +25,7 @@ mod limits;
 mod outage;
 mod session;
 mod silence;
+mod terms;
 
 use std::{future::Future, time::Duration};
 
