@@ -8,6 +8,7 @@ mod caller;
 mod cors;
 mod events;
 mod job;
+mod list;
 mod new_job;
 mod place;
 mod problem;
@@ -75,7 +76,7 @@ impl Api {
 /// The routes of the API.
 pub(crate) fn router(api: Arc<Api>) -> Router {
     let (v1, _description) = OpenApiRouter::new()
-        .routes(routes!(submit::one))
+        .routes(routes!(submit::one, list::list))
         .routes(routes!(submit::bulk))
         .routes(routes!(job::get, job::delete))
         .routes(routes!(job::cancel))

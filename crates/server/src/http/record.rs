@@ -63,10 +63,10 @@ pub(super) struct Record {
     trace: Option<Trace>,
     /// The worker that holds it, or held it last.
     worker: Option<String>,
-    /// What it works on.
+    /// What it works on; not in a list.
     #[schema(required = false, schema_with = schema::any)]
     payload: String,
-    /// What it resulted in.
+    /// What it resulted in; not in a list.
     #[schema(required = false, schema_with = schema::any)]
     result: String,
     /// What went wrong in its latest failed attempt.

@@ -1,0 +1,92 @@
+//! What a client is told of a job that it handed in, or wanted changed.
+
+use broker::{Done, Receipt};
+use protocol::{Durability, ErrorCode, Failure, JobId, JobState, QueueName, Topic};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::Refused;
+use crate::http::schema;
+
+/// The proof that a job is stored, as a client gets it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// Its id. Not the one that was handed in, if another job has the same idempotency key.
+    #[schema(schema_with = schema::job_id)]
+    pub(crate) id: JobId,
+    /// The queue that it is in.
+    #[schema(schema_with = schema::name)]
+    pub(crate) queue: QueueName,
+    /// Where its events are published.
+    pub(crate) channel: String,
+    /// The incarnation of the channel's log.
+    pub(crate) epoch: String,
+    /// Where the log was: what comes of the job has a higher offset.
+    pub(crate) offset: u64,
+    /// Whether it was there already.
+    pub(crate) duplicate: bool,
+    /// What was made sure of.
+    #[schema(schema_with = schema::durability)]
+    pub(crate) durability: Durability,
+    /// Of a duplicate: where it is in its life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::state)]
+    pub(crate) state: Option<JobState>,
+    /// Of a duplicate that completed: its result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = schema::any)]
+    pub(crate) result: Option<Box<RawValue>>,
+    /// Of a duplicate: what went wrong in its latest failed attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::Failure>)]
+    pub(crate) error: Option<Failure>,
+}
+
+/// What became of a request to cancel or to run again.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(crate) struct Changed {
+    /// The job.
+    #[schema(schema_with = schema::job_id)]
+    pub(crate) id: JobId,
+    /// `done`, or `requested` where a worker has to be told first.
+    pub(crate) outcome: &'static str,
+}
+
+pub(super) fn accepted(queue: QueueName, topic: Topic, receipt: Receipt) -> Accepted {
+    // One that was there under another id has its own topic.
+    let topic = match Topic::new(receipt.id.to_string()) {
+        Ok(own) if receipt.duplicate && topic.as_str().parse::<JobId>().is_ok() => own,
+        _ => topic,
+    };
+    Accepted {
+        id: receipt.id,
+        channel: format!("{queue}:{topic}"),
+        queue,
+        epoch: receipt.epoch,
+        offset: receipt.offset,
+        duplicate: receipt.duplicate,
+        durability: receipt.durability,
+        state: receipt.state,
+        result: receipt.result,
+        error: receipt.error,
+    }
+}
+
+pub(super) fn changed(id: JobId, done: Option<&Done>, verb: &str) -> Result<Changed, Refused> {
+    match done {
+        Some(Done::Yes) => Ok(Changed {
+            id,
+            outcome: "done",
+        }),
+        Some(Done::Requested) => Ok(Changed {
+            id,
+            outcome: "requested",
+        }),
+        Some(Done::Conflict(state)) => Err(Refused::Job(
+            ErrorCode::Conflict,
+            format!("a job that is {state} can't be {verb}"),
+        )),
+        _ => Err(Refused::not_found()),
+    }
+}
