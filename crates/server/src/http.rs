@@ -6,10 +6,13 @@
 mod body;
 mod caller;
 mod cors;
+mod describe;
+mod docs;
 mod events;
 mod job;
 mod list;
 mod new_job;
+mod params;
 mod place;
 mod problem;
 mod query;
@@ -23,7 +26,8 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, middleware};
+use axum::{Router, middleware, routing::get};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -75,7 +79,7 @@ impl Api {
 
 /// The routes of the API.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let (v1, _description) = OpenApiRouter::new()
+    let (v1, description) = OpenApiRouter::new()
         .routes(routes!(submit::one, list::list))
         .routes(routes!(submit::bulk))
         .routes(routes!(job::get, job::delete))
@@ -83,13 +87,20 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .routes(routes!(job::retry))
         .routes(routes!(events::follow))
         .split_for_parts();
+    let description = Bytes::from(describe::document(description, "/v1"));
     let v1 = v1
         .fallback(async || Problem::no_route())
-        .method_not_allowed_fallback(async || Problem::method())
+        .method_not_allowed_fallback(async || Problem::method());
+    Router::new()
+        .nest("/v1", v1)
+        .route(
+            "/openapi.json",
+            get(async || docs::description(description)),
+        )
         .layer(middleware::from_fn_with_state(
             Arc::clone(&api),
             cors::check,
         ))
-        .with_state(api);
-    Router::new().nest("/v1", v1)
+        .route("/docs", get(async || docs::page()))
+        .with_state(api)
 }

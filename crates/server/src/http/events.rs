@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::{
     Api, Problem,
     caller::{OfJob, Peer, StreamCaller},
+    params::{JobPath, PlaceHeader, PlaceQuery},
     place,
     query::Query,
     replay::{Progress, Replay},
@@ -53,6 +54,7 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
     path = "/queues/{queue}/jobs/{id}/events",
     operation_id = "followJob",
     tag = "jobs",
+    params(JobPath, PlaceQuery, PlaceHeader),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
         (status = 204, description = "The job is over, and you have all its events"),

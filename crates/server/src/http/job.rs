@@ -8,6 +8,7 @@ use protocol::JobRecord;
 use super::{
     Api, Problem,
     caller::{Caller, OfJob, Peer},
+    params::{JobPath, WaitQuery},
     query::Query,
     record::Record,
     wait,
@@ -22,6 +23,7 @@ use crate::jobs::Changed;
     path = "/queues/{queue}/jobs/{id}",
     operation_id = "getJob",
     tag = "jobs",
+    params(JobPath, WaitQuery),
     responses((status = 200, description = "The job", body = Record))
 )]
 pub(super) async fn get(
@@ -50,6 +52,7 @@ pub(super) async fn get(
     path = "/queues/{queue}/jobs/{id}/cancel",
     operation_id = "cancelJob",
     tag = "jobs",
+    params(JobPath),
     responses((status = 200, description = "What became of the request", body = Changed))
 )]
 pub(super) async fn cancel(
@@ -67,6 +70,7 @@ pub(super) async fn cancel(
     path = "/queues/{queue}/jobs/{id}",
     operation_id = "deleteJob",
     tag = "jobs",
+    params(JobPath),
     responses((status = 200, description = "What became of the request", body = Changed))
 )]
 pub(super) async fn delete(
@@ -83,6 +87,7 @@ pub(super) async fn delete(
     path = "/queues/{queue}/jobs/{id}/retry",
     operation_id = "retryJob",
     tag = "jobs",
+    params(JobPath),
     responses((status = 200, description = "What became of the request", body = Changed))
 )]
 pub(super) async fn retry(

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{
     Api, Problem,
     caller::{Caller, InQueue},
+    params::{ListQuery, QueuePath},
     query::Query,
     record::Record,
 };
@@ -42,6 +43,7 @@ pub(super) struct Page {
     path = "/queues/{queue}/jobs",
     operation_id = "listJobs",
     tag = "jobs",
+    params(QueuePath, ListQuery),
     responses((status = 200, description = "A page of jobs", body = Page))
 )]
 pub(super) async fn list(

@@ -16,11 +16,11 @@ use crate::jobs::{OnDisconnect, Submit};
 #[serde(deny_unknown_fields)]
 pub(super) struct NewJob {
     /// Which handler runs it.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     kind: String,
     /// What it works on: any JSON value of at most 262,144 bytes, kept byte for byte.
     #[serde(default = "null")]
-    #[schema(schema_with = schema::any)]
+    #[schema(value_type = Value)]
     payload: Box<RawValue>,
     /// How it wants to be treated.
     #[serde(default)]
@@ -28,47 +28,47 @@ pub(super) struct NewJob {
     options: Object<Options>,
     /// Its id, if you choose one: handing in the same id again is safe.
     #[serde(default)]
-    #[schema(schema_with = schema::maybe_job_id)]
+    #[schema(value_type = Option<schema::Id>)]
     id: Option<JobId>,
 }
 
 /// How a job wants to be treated. Every option has a default. `run_at` and a `delay_ms` above 0 exclude each other.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(as = JobOptions, default = json!({}))]
+#[schema(as = JobOptions)]
 pub(super) struct Options {
     /// Where its events are published; its own id if absent. It must be one of your tenant's.
-    #[schema(schema_with = schema::maybe_name)]
+    #[schema(value_type = Option<schema::Name>)]
     topic: Option<Topic>,
     /// Which line it waits in; a lower one only runs when no higher one waits.
-    #[schema(schema_with = schema::priority)]
+    #[schema(value_type = schema::Priority)]
     priority: Priority,
     /// How long it must wait before it may run, in milliseconds.
-    #[schema(schema_with = schema::delay)]
+    #[schema(value_type = schema::Pause)]
     delay_ms: u64,
     /// Not before when it may run, in milliseconds since the Unix epoch; instead of a delay.
-    #[schema(schema_with = schema::run_at)]
+    #[schema(value_type = Option<schema::RunAt>)]
     run_at: Option<u64>,
     /// How long it may wait for its first attempt, in milliseconds from when it may run; then it fails as `expired`.
-    #[schema(schema_with = schema::ttl)]
+    #[schema(value_type = Option<schema::Ttl>)]
     ttl_ms: Option<u64>,
     /// How long one attempt may take, in milliseconds; the worker's limit if absent.
-    #[schema(schema_with = schema::timeout)]
+    #[schema(value_type = Option<schema::Timeout>)]
     timeout_ms: Option<u64>,
     /// How often it may be tried, crashes included.
-    #[schema(schema_with = schema::attempts)]
+    #[schema(value_type = schema::Attempts)]
     max_attempts: u32,
     /// The pause between attempts.
     #[schema(value_type = Option<Retry>)]
     retry: Option<Object<Retry>>,
     /// The idempotency key: the same key, kind and payload mean the same job. The header `Idempotency-Key` says the same.
-    #[schema(schema_with = schema::maybe_key)]
+    #[schema(value_type = Option<schema::Key>)]
     pub(super) key: Option<IdempotencyKey>,
     /// Which of its events are published: `all`, or the `outcome` alone and what the handler tells.
-    #[schema(schema_with = schema::level)]
+    #[schema(value_type = schema::Level)]
     events: EventLevel,
     /// Any JSON value of at most 262,144 bytes, published with the `queued` event.
-    #[schema(schema_with = schema::any)]
+    #[schema(value_type = Value)]
     announce: Option<Box<RawValue>>,
     /// The W3C trace context that its attempts belong to.
     #[schema(value_type = Option<Trace>)]
@@ -82,10 +82,10 @@ pub(super) enum Retry {
     /// Doubled with each attempt that failed.
     Exponential {
         /// The first pause, in milliseconds; no longer than `max_ms`, whatever stands here.
-        #[schema(schema_with = schema::delay)]
+        #[schema(value_type = schema::Pause)]
         initial_ms: u64,
         /// The longest pause, in milliseconds.
-        #[schema(schema_with = schema::delay)]
+        #[schema(value_type = schema::Pause)]
         max_ms: u64,
         /// By which share of itself a pause is made longer or shorter at random.
         #[schema(minimum = 0, maximum = 1)]
@@ -94,7 +94,7 @@ pub(super) enum Retry {
     /// Always the same.
     Fixed {
         /// The pause, in milliseconds.
-        #[schema(schema_with = schema::delay)]
+        #[schema(value_type = schema::Pause)]
         delay_ms: u64,
     },
 }
@@ -104,11 +104,11 @@ pub(super) enum Retry {
 #[serde(deny_unknown_fields)]
 pub(super) struct Trace {
     /// The trace, the parent span and its flags.
-    #[schema(schema_with = schema::traceparent)]
+    #[schema(value_type = schema::TraceParent)]
     traceparent: String,
     /// What vendors add.
     #[serde(default)]
-    #[schema(schema_with = schema::tracestate)]
+    #[schema(value_type = Option<schema::TraceState>)]
     tracestate: Option<String>,
 }
 

@@ -13,25 +13,25 @@ use super::{
 #[expect(dead_code, reason = "only described")]
 pub(super) struct Record {
     /// Its id.
-    #[schema(schema_with = schema::job_id)]
+    #[schema(value_type = schema::Id)]
     id: String,
     /// The queue that it is in.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     queue: String,
     /// Which handler runs it.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     kind: String,
     /// Where it is in its life.
-    #[schema(schema_with = schema::state)]
+    #[schema(value_type = schema::State)]
     state: String,
     /// Who it belongs to.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     tenant: String,
     /// Where its events are published.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     topic: String,
     /// Which line it waits in.
-    #[schema(schema_with = schema::priority)]
+    #[schema(value_type = schema::Priority)]
     priority: String,
     /// The number of its latest attempt; 0 before the first.
     attempt: u32,
@@ -64,10 +64,10 @@ pub(super) struct Record {
     /// The worker that holds it, or held it last.
     worker: Option<String>,
     /// What it works on; not in a list.
-    #[schema(required = false, schema_with = schema::any)]
+    #[schema(required = false, value_type = Value)]
     payload: String,
     /// What it resulted in; not in a list.
-    #[schema(required = false, schema_with = schema::any)]
+    #[schema(required = false, value_type = Value)]
     result: String,
     /// What went wrong in its latest failed attempt.
     error: Option<Failure>,
@@ -78,7 +78,7 @@ pub(super) struct Record {
 #[expect(dead_code, reason = "only described")]
 pub(crate) struct Failure {
     /// The class of the failure, for programs.
-    #[schema(schema_with = schema::failure)]
+    #[schema(value_type = schema::FailureCode)]
     code: String,
     /// What happened, for people.
     message: String,

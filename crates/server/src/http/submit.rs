@@ -18,6 +18,7 @@ use super::{
     body::Object,
     caller::{Caller, InQueue},
     new_job::NewJob,
+    params::{KeyHeader, QueuePath},
 };
 use crate::{
     identity::Identity,
@@ -65,10 +66,17 @@ pub(super) enum ItemResult {
     path = "/queues/{queue}/jobs",
     operation_id = "submitJob",
     tag = "jobs",
+    params(QueuePath, KeyHeader),
     request_body = NewJob,
     responses(
-        (status = 201, description = "It is stored", body = Accepted),
-        (status = 200, description = "It was there already", body = Accepted),
+        (
+            status = 201, description = "It is stored", body = Accepted,
+            headers(("Location" = String, description = "Where the job is"))
+        ),
+        (
+            status = 200, description = "It was there already", body = Accepted,
+            headers(("Location" = String, description = "Where the job is"))
+        ),
     )
 )]
 pub(super) async fn one(
@@ -108,6 +116,7 @@ pub(super) async fn one(
     path = "/queues/{queue}/jobs/bulk",
     operation_id = "submitJobs",
     tag = "jobs",
+    params(QueuePath),
     request_body = Bulk,
     responses((status = 200, description = "What became of each", body = BulkResult))
 )]

@@ -13,10 +13,10 @@ use crate::http::schema;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
     /// Its id. Not the one that was handed in, if another job has the same idempotency key.
-    #[schema(schema_with = schema::job_id)]
+    #[schema(value_type = schema::Id)]
     pub(crate) id: JobId,
     /// The queue that it is in.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     pub(crate) queue: QueueName,
     /// Where its events are published.
     pub(crate) channel: String,
@@ -27,15 +27,15 @@ pub(crate) struct Accepted {
     /// Whether it was there already.
     pub(crate) duplicate: bool,
     /// What was made sure of.
-    #[schema(schema_with = schema::durability)]
+    #[schema(value_type = schema::Durability)]
     pub(crate) durability: Durability,
     /// Of a duplicate: where it is in its life.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = schema::state)]
+    #[schema(required = false, value_type = schema::State)]
     pub(crate) state: Option<JobState>,
     /// Of a duplicate that completed: its result.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = schema::any)]
+    #[schema(required = false, value_type = Value)]
     pub(crate) result: Option<Box<RawValue>>,
     /// Of a duplicate: what went wrong in its latest failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,9 +47,10 @@ pub(crate) struct Accepted {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct Changed {
     /// The job.
-    #[schema(schema_with = schema::job_id)]
+    #[schema(value_type = schema::Id)]
     pub(crate) id: JobId,
     /// `done`, or `requested` where a worker has to be told first.
+    #[schema(value_type = schema::Outcome)]
     pub(crate) outcome: &'static str,
 }
 
