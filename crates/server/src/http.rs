@@ -23,6 +23,7 @@ mod stay;
 mod submit;
 mod wait;
 mod watch;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -82,7 +83,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     let (v1, description) = OpenApiRouter::new()
         .routes(routes!(submit::one, list::list))
         .routes(routes!(submit::bulk))
-        .routes(routes!(job::get, job::delete))
+        .routes(routes!(job::get))
         .routes(routes!(job::cancel))
         .routes(routes!(job::retry))
         .routes(routes!(events::follow))

@@ -17,7 +17,7 @@ use super::{Api, Problem};
 
 /// How long a browser may remember what it was told, in seconds.
 const REMEMBER: HeaderValue = HeaderValue::from_static("600");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 const TAKEN: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id");
 const SHOWN: HeaderValue = HeaderValue::from_static("location, retry-after");

@@ -84,11 +84,7 @@ pub(super) fn document(mut api: OpenApi, under: &str) -> String {
 
 fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
     let items = paths.paths.values_mut();
-    items.flat_map(|item| {
-        [&mut item.get, &mut item.post, &mut item.delete]
-            .into_iter()
-            .flatten()
-    })
+    items.flat_map(|item| [&mut item.get, &mut item.post].into_iter().flatten())
 }
 
 fn complete(operation: &mut Operation) {
@@ -101,7 +97,7 @@ fn complete(operation: &mut Operation) {
     if stream || id == "getJob" {
         refusals.push((429, LASTING));
     }
-    if matches!(id, "submitJob" | "cancelJob" | "deleteJob" | "retryJob") {
+    if matches!(id, "submitJob" | "cancelJob" | "retryJob") {
         refusals.push((409, CONFLICT));
     }
     for (status, description) in refusals {

@@ -64,23 +64,6 @@ pub(super) async fn cancel(
     Ok(Json(api.shared.jobs.cancel(&who, &which).await?))
 }
 
-/// Cancel a job, as `POST …/cancel` does. Its record stays for as long as that of any job that is over.
-#[utoipa::path(
-    delete,
-    path = "/queues/{queue}/jobs/{id}",
-    operation_id = "deleteJob",
-    tag = "jobs",
-    params(JobPath),
-    responses((status = 200, description = "What became of the request", body = Changed))
-)]
-pub(super) async fn delete(
-    api: State<Arc<Api>>,
-    who: Caller,
-    which: OfJob,
-) -> Result<Json<Changed>, Problem> {
-    cancel(api, who, which).await
-}
-
 /// Run a failed or cancelled job again, with all its attempts.
 #[utoipa::path(
     post,

@@ -95,7 +95,8 @@ fn read_cursor(text: &str) -> Result<JobPlace, Problem> {
 }
 
 fn foreign_cursor() -> Problem {
-    Problem::malformed("`cursor` did not come from such a list")
+    let why = "there is no such page: `cursor` did not come from such a list";
+    Problem::of(ErrorCode::NotFound, why)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use protocol::{
     EventLevel, IdempotencyKey, JobId, JobOptions, Priority, RetryPolicy, Topic, TraceContext,
-    limits::DEFAULT_ATTEMPTS,
+    limits::{DEFAULT_ATTEMPTS, MAX_DELAY_MS},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{body::Object, schema};
+use super::{body::Object, schema, whole::Whole};
 use crate::jobs::{OnDisconnect, Submit};
 
 /// A job to hand in.
@@ -45,19 +45,19 @@ pub(super) struct Options {
     priority: Priority,
     /// How long it must wait before it may run, in milliseconds.
     #[schema(value_type = schema::Pause)]
-    delay_ms: u64,
+    delay_ms: Whole,
     /// Not before when it may run, in milliseconds since the Unix epoch; instead of a delay.
     #[schema(value_type = Option<schema::RunAt>)]
-    run_at: Option<u64>,
+    run_at: Option<Whole>,
     /// How long it may wait for its first attempt, in milliseconds from when it may run; then it fails as `expired`.
     #[schema(value_type = Option<schema::Ttl>)]
-    ttl_ms: Option<u64>,
+    ttl_ms: Option<Whole>,
     /// How long one attempt may take, in milliseconds; the worker's limit if absent.
     #[schema(value_type = Option<schema::Timeout>)]
-    timeout_ms: Option<u64>,
+    timeout_ms: Option<Whole>,
     /// How often it may be tried, crashes included.
     #[schema(value_type = schema::Attempts)]
-    max_attempts: u32,
+    max_attempts: Whole,
     /// The pause between attempts.
     #[schema(value_type = Option<Retry>)]
     retry: Option<Object<Retry>>,
@@ -83,10 +83,10 @@ pub(super) enum Retry {
     Exponential {
         /// The first pause, in milliseconds; no longer than `max_ms`, whatever stands here.
         #[schema(value_type = schema::Pause)]
-        initial_ms: u64,
+        initial_ms: Whole,
         /// The longest pause, in milliseconds.
         #[schema(value_type = schema::Pause)]
-        max_ms: u64,
+        max_ms: Whole,
         /// By which share of itself a pause is made longer or shorter at random.
         #[schema(minimum = 0, maximum = 1)]
         jitter: f64,
@@ -95,7 +95,7 @@ pub(super) enum Retry {
     Fixed {
         /// The pause, in milliseconds.
         #[schema(value_type = schema::Pause)]
-        delay_ms: u64,
+        delay_ms: Whole,
     },
 }
 
@@ -121,11 +121,11 @@ impl Default for Options {
         Self {
             topic: None,
             priority: Priority::Normal,
-            delay_ms: 0,
+            delay_ms: Whole(0),
             run_at: None,
             ttl_ms: None,
             timeout_ms: None,
-            max_attempts: DEFAULT_ATTEMPTS,
+            max_attempts: Whole(DEFAULT_ATTEMPTS.into()),
             retry: None,
             key: None,
             events: EventLevel::All,
@@ -159,11 +159,12 @@ impl From<Options> for JobOptions {
         Self {
             topic: options.topic,
             priority: options.priority,
-            delay_ms: options.delay_ms,
-            run_at: options.run_at,
-            ttl_ms: options.ttl_ms,
-            timeout_ms: options.timeout_ms,
-            max_attempts: options.max_attempts,
+            delay_ms: options.delay_ms.0,
+            run_at: options.run_at.map(|at| at.0),
+            ttl_ms: options.ttl_ms.map(|ttl| ttl.0),
+            timeout_ms: options.timeout_ms.map(|timeout| timeout.0),
+            // Far more than may be is too many as well.
+            max_attempts: u32::try_from(options.max_attempts.0).unwrap_or(u32::MAX),
             retry: options.retry.map(|retry| retry.0.into()),
             key: options.key,
             events: options.events,
@@ -186,11 +187,18 @@ impl From<Retry> for RetryPolicy {
                 max_ms,
                 jitter,
             } => Self::Exponential {
-                initial_ms: initial_ms.min(max_ms),
-                max_ms,
+                // One that is out of its range is not mended.
+                initial_ms: if initial_ms.0 <= MAX_DELAY_MS {
+                    initial_ms.0.min(max_ms.0)
+                } else {
+                    initial_ms.0
+                },
+                max_ms: max_ms.0,
                 jitter,
             },
-            Retry::Fixed { delay_ms } => Self::Fixed { delay_ms },
+            Retry::Fixed { delay_ms } => Self::Fixed {
+                delay_ms: delay_ms.0,
+            },
         }
     }
 }
@@ -212,6 +220,7 @@ mod tests {
             r#"{"kind":"a","options":{"retry":["fixed",5]}}"#,
             r#"{"kind":"a","options":{"trace":["x"]}}"#,
             r#"{"kind":"a","id":"x"}"#,
+            r#"{"kind":"a","options":{"delay_ms":1.5}}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
@@ -223,5 +232,9 @@ mod tests {
         let job = serde_json::from_str::<Object<NewJob>>(text).unwrap().0;
         let options = job.submit("chat".to_owned()).options;
         assert!(options.retry.unwrap().is_valid());
+        let job = text.replace('9', "99999999999999");
+        let job = serde_json::from_str::<Object<NewJob>>(&job).unwrap().0;
+        let options = job.submit("chat".to_owned()).options;
+        assert!(!options.retry.unwrap().is_valid());
     }
 }
