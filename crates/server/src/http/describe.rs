@@ -2,6 +2,7 @@
 //!
 //! What all of them have in common, such as refusals, is added here; what a schema of the library can't say, too.
 
+use super::record::JobEvent;
 use serde_json::{Value, json};
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, Info, LicenseBuilder, ObjectBuilder, OpenApi, Paths, Ref,
@@ -10,6 +11,7 @@ use utoipa::openapi::{
     schema::{Schema, Type},
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// What may be answered to anything: the status, and when.
 const ALWAYS: [(u16, &str); 5] = [
@@ -68,6 +70,8 @@ pub(super) fn document(mut api: OpenApi, under: &str) -> String {
         complete(operation);
     }
     let components = api.components.get_or_insert_default();
+    let event = (JobEvent::name().into_owned(), JobEvent::schema());
+    components.schemas.extend([event]);
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT");
@@ -152,6 +156,10 @@ fn say_what_the_library_can_not(description: &mut Value) {
         {"properties": {"run_at": {"type": "null"}}},
         {"properties": {"delay_ms": {"maximum": 0}}},
     ]);
+    // An event's data is JSON in a text.
+    let data = &mut description["components"]["schemas"]["StreamedEvent"]["properties"]["data"];
+    data["contentMediaType"] = json!("application/json");
+    data["contentSchema"] = json!({"$ref": "#/components/schemas/JobEvent"});
     // Nor is there more in a policy than it has.
     let policies = description["components"]["schemas"]["Retry"]["oneOf"].as_array_mut();
     for policy in policies.into_iter().flatten() {

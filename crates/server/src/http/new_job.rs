@@ -211,7 +211,9 @@ mod tests {
     fn what_is_mistyped_is_told() {
         let read = serde_json::from_str::<Object<NewJob>>;
         assert!(read(r#"{"kind":"a"}"#).is_ok());
-        assert!(read(r#"{"kind":"a","options":{"retry":{"type":"fixed","delay_ms":5}}}"#).is_ok());
+        assert!(
+            read(r#"{"kind":"a","options":{"retry":{"type":"fixed","delay_ms":5.0}}}"#).is_ok()
+        );
         for wrong in [
             "{}",
             r#"{"kind":"a","option":{}}"#,

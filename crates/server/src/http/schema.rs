@@ -66,6 +66,10 @@ described! {
     Level = "EventLevel", words(["all", "outcome"]);
     /// The state of a job.
     State = "JobState", words(protocol::JobState::ALL.map(protocol::JobState::as_str));
+    /// What happened to a job, or to the stream.
+    EventType = "EventType", words([
+        "queued", "started", "progress", "chunk", "log", "retrying", "completed", "failed", "cancelled", "gap",
+    ]);
     /// What was made sure of.
     Durability = "Durability", words(protocol::Durability::ALL.map(protocol::Durability::as_str));
     /// What became of a change.

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{IdempotencyKey, JobId, limits::MAX_PAYLOAD_BYTES};
+use protocol::{ErrorCode, IdempotencyKey, JobId, limits::MAX_PAYLOAD_BYTES};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -92,7 +92,7 @@ pub(super) async fn one(
         let key = read.value.key();
         if key.as_ref().is_some_and(|key| *key != header) {
             let why = "`Idempotency-Key` and `options.key` differ";
-            return Err(Problem::malformed(why));
+            return Err(Problem::of(ErrorCode::Conflict, why));
         }
         *key = Some(header);
     }
@@ -187,7 +187,7 @@ impl Api {
 
 fn stopped() -> Refused {
     let why = "the process is stopping".to_owned();
-    Refused::Job(protocol::ErrorCode::Unavailable, why)
+    Refused::Job(ErrorCode::Unavailable, why)
 }
 
 fn stopping() -> Problem {

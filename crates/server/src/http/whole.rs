@@ -13,7 +13,8 @@ pub(super) struct Whole(pub(super) u64);
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_u64(Visitor)
+        // Of a number that was kept back, only this gives the one with a point as well.
+        deserializer.deserialize_any(Visitor)
     }
 }
 

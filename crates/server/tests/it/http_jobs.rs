@@ -88,7 +88,7 @@ async fn handing_in_again_is_safe() {
     let other = json!({"kind": "a", "payload": 2});
     keyed.post(JOBS, &other).await.refuses(409, "conflict");
     let differs = json!({"kind": "a", "options": {"key": "other"}});
-    keyed.post(JOBS, &differs).await.refuses(400, "malformed");
+    keyed.post(JOBS, &differs).await.refuses(409, "conflict");
     let bad = http.with("Idempotency-Key", "a b");
     bad.post(JOBS, &job).await.refuses(400, "malformed");
     gateway.end().await;
