@@ -16,6 +16,7 @@ mod params;
 mod place;
 mod problem;
 mod query;
+mod rates;
 mod record;
 mod replay;
 pub(crate) mod schema;
@@ -39,6 +40,7 @@ use crate::{
 };
 
 use problem::Problem;
+use rates::Rates;
 pub(crate) use record::Failure;
 
 /// How many KiB of bodies may be held at a time, by all requests together.
@@ -59,6 +61,10 @@ pub(crate) struct Api {
     streams: Arc<Semaphore>,
     /// What is left for bodies, in KiB.
     bodies: Arc<Semaphore>,
+    /// How often each client may ask for anything.
+    requests: Rates,
+    /// How many jobs each may hand in.
+    submits: Rates,
 }
 
 impl Api {
@@ -74,6 +80,8 @@ impl Api {
             write_timeout: gateway.timing.write_timeout,
             streams: Arc::new(Semaphore::new(max_streams)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            requests: Rates::new(gateway.sessions.limits.commands_per_second),
+            submits: Rates::new(gateway.sessions.limits.submits_per_second),
         }
     }
 }

@@ -14,7 +14,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 /// What may be answered to anything: the status, and when.
-const ALWAYS: [(u16, &str); 5] = [
+const ALWAYS: [(u16, &str); 6] = [
     (400, "The request is not what it should be"),
     (
         401,
@@ -25,6 +25,7 @@ const ALWAYS: [(u16, &str); 5] = [
         "Your token does not allow this, or the page's origin is not allowed",
     ),
     (404, "There is no such job of yours, or no such queue"),
+    (429, "You ask too often: try again later"),
     (
         503,
         "Redis is away or full, or the server is stopping or busy: try again later",
@@ -37,11 +38,12 @@ const WITH_BODY: [(u16, &str); 4] = [
     (415, "The body is not `application/json`"),
     (
         429,
-        "The queue, or your share of it, is full, or you hand in too fast: try again later",
+        "The queue, or your share of it, is full, or you ask or hand in too often: try again later",
     ),
 ];
 /// What may be answered to a request that lasts.
-const LASTING: &str = "You, or your address, have as many connections as you may";
+const LASTING: &str =
+    "You ask too often, or you or your address have as many connections as you may";
 /// What may be answered to a request for a change.
 const CONFLICT: &str =
     "The job's state does not allow this, or its id or idempotency key belongs to another job";

@@ -28,7 +28,7 @@ use crate::jobs::Changed;
 )]
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
     peer: Peer,
     uri: Uri,
@@ -57,7 +57,7 @@ pub(super) async fn get(
 )]
 pub(super) async fn cancel(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
 ) -> Result<Json<Changed>, Problem> {
     let _work = api.admission.work()?;
@@ -75,7 +75,7 @@ pub(super) async fn cancel(
 )]
 pub(super) async fn retry(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
 ) -> Result<Json<Changed>, Problem> {
     let _work = api.admission.work()?;

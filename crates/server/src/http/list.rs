@@ -48,7 +48,7 @@ pub(super) struct Page {
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     InQueue(queue): InQueue,
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {

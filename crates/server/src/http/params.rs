@@ -43,7 +43,7 @@ pub(super) struct KeyHeader {
 #[expect(dead_code, reason = "only described")]
 pub(super) struct WaitQuery {
     /// How long to wait for the end of the job: from `1ms` to `60s`.
-    #[param(required = false, inline, value_type = schema::Wait, example = "30s")]
+    #[param(required = false, inline, value_type = schema::Wait, example = "5s")]
     wait: String,
 }
 

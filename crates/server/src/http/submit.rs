@@ -81,11 +81,13 @@ pub(super) enum ItemResult {
 )]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, name }: Caller,
     InQueue(queue): InQueue,
     request: Request,
 ) -> Result<Response, Problem> {
     let _work = api.admission.work()?;
+    let most = who.scope.limits.max_submits_per_second;
+    api.submits.take(&name, most, 1)?;
     let header = idempotency_key(request.headers())?;
     let mut read = api.read::<NewJob>(request, MAX_BODY).await?;
     if let Some(header) = header {
@@ -122,7 +124,7 @@ pub(super) async fn one(
 )]
 pub(super) async fn bulk(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, name }: Caller,
     InQueue(queue): InQueue,
     request: Request,
 ) -> Result<Json<BulkResult>, Problem> {
@@ -136,6 +138,8 @@ pub(super) async fn bulk(
         );
         return Err(Problem::malformed(why));
     }
+    let most = who.scope.limits.max_submits_per_second;
+    api.submits.take(&name, most, jobs.len())?;
     let jobs = jobs.into_iter().enumerate();
     let checked: Vec<_> = jobs
         .map(|(place, Object(job))| api.check(&who, job, &queue, place))

@@ -231,3 +231,38 @@ async fn a_job_of_another_tenant_does_not_exist() {
     answer.refuses(409, "conflict");
     gateway.end().await;
 }
+
+#[tokio::test]
+async fn each_client_may_ask_and_hand_in_only_so_often() {
+    let redis = TestRedis::start().await;
+    let settings = [KEYS, "--max-commands-per-second=1"];
+    let gateway = Gateway::ready(&redis, &settings).await;
+    let http = Http::of(&gateway);
+    let slow = json!({"sub": "alice", "limits": {"max_submits_per_second": 1}});
+    let alice = http.bearer(&token(&slow));
+    let bob = http.bearer(&token(&json!({"sub": "bob"})));
+    let job = json!({"kind": "a"});
+    let bulk = json!({"jobs": [job, job, job, job]});
+    assert_eq!(alice.post(&format!("{JOBS}/bulk"), &bulk).await.status, 200);
+    let answer = alice.post(JOBS, &job).await;
+    answer.refuses(429, "too_many");
+    assert!(
+        answer
+            .header("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 2
+    );
+    // Another is not concerned, until it asks too often itself.
+    let mut refused = 0;
+    for _ in 0..100 {
+        let answer = bob.get(JOBS).await;
+        if answer.status == 429 {
+            answer.refuses(429, "too_many");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
+    gateway.end().await;
+}
