@@ -96,7 +96,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .routes(routes!(job::retry))
         .routes(routes!(events::follow))
         .split_for_parts();
-    let description = Bytes::from(describe::document(description, "/v1"));
+    let strict = api.shared.access.needs_token();
+    let description = Bytes::from(describe::document(description, "/v1", strict));
     let v1 = v1
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method());

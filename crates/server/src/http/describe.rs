@@ -48,8 +48,8 @@ const LASTING: &str =
 const CONFLICT: &str =
     "The job's state does not allow this, or its id or idempotency key belongs to another job";
 
-/// The description as a JSON text; its paths begin with `under`.
-pub(super) fn document(mut api: OpenApi, under: &str) -> String {
+/// The description as a JSON text. Its paths begin with `under`; `strict` says that nobody is let in without a token.
+pub(super) fn document(mut api: OpenApi, under: &str, strict: bool) -> String {
     let paths = std::mem::take(&mut api.paths.paths).into_iter();
     api.paths.paths = paths
         .map(|(path, item)| (format!("{under}{path}"), item))
@@ -69,7 +69,7 @@ pub(super) fn document(mut api: OpenApi, under: &str) -> String {
     info.license = Some(license.build());
     api.info = info;
     for operation in operations(&mut api.paths) {
-        complete(operation);
+        complete(operation, strict);
     }
     let components = api.components.get_or_insert_default();
     let event = (JobEvent::name().into_owned(), JobEvent::schema());
@@ -93,7 +93,7 @@ fn operations(paths: &mut Paths) -> impl Iterator<Item = &mut Operation> {
     items.flat_map(|item| [&mut item.get, &mut item.post].into_iter().flatten())
 }
 
-fn complete(operation: &mut Operation) {
+fn complete(operation: &mut Operation, strict: bool) {
     let id = operation.operation_id.as_deref().unwrap_or_default();
     let stream = id == "followJob";
     let mut refusals = ALWAYS.to_vec();
@@ -114,10 +114,10 @@ fn complete(operation: &mut Operation) {
             .insert(status.to_string(), response.into());
     }
     let none: [&str; 0] = [];
-    let mut security = vec![
-        SecurityRequirement::default(),
-        SecurityRequirement::new("bearer", none),
-    ];
+    let mut security = vec![SecurityRequirement::new("bearer", none)];
+    if !strict {
+        security.push(SecurityRequirement::default());
+    }
     if stream {
         security.push(SecurityRequirement::new("token", none));
     }
