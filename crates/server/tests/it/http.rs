@@ -33,6 +33,7 @@ pub(crate) fn seconds_from_now(seconds: u64) -> u64 {
 #[derive(Clone)]
 pub(crate) struct Http {
     address: SocketAddr,
+    host: String,
     headers: Vec<(String, String)>,
 }
 
@@ -77,6 +78,7 @@ impl Http {
     pub(crate) fn of(gateway: &Gateway) -> Self {
         Self {
             address: gateway.address(),
+            host: gateway.address().to_string(),
             headers: Vec::new(),
         }
     }
@@ -99,7 +101,7 @@ impl Http {
     /// Sends a request; what it answers is read from the stream.
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         for (name, value) in &self.headers {
             write!(request, "{name}: {value}\r\n").unwrap();
         }
@@ -246,6 +248,22 @@ fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         Value::Array(items) => items.iter().for_each(|value| references(value, found)),
         _ => {}
     }
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_pointed_here_reads_nothing() {
+    let redis = TestRedis::start().await;
+    let gateway = Gateway::ready(&redis, &[]).await;
+    let http = Http::of(&gateway);
+    let rebound = Http {
+        host: "evil.example.com:3000".to_owned(),
+        ..http.clone()
+    };
+    for path in ["/v1/queues/chat/jobs", "/openapi.json"] {
+        rebound.get(path).await.refuses(403, "origin_refused");
+        assert_eq!(http.get(path).await.status, 200);
+    }
+    gateway.end().await;
 }
 
 #[tokio::test]
