@@ -109,6 +109,11 @@ impl Access {
         self.insecure || self.is_configured()
     }
 
+    /// Whether nobody is let in without a token.
+    pub const fn needs_token(&self) -> bool {
+        self.verifier.is_some() && !self.insecure && !self.allow_anonymous
+    }
+
     /// Judges the token that a client shows; an empty one is none.
     pub async fn admit(&self, token: Option<&str>) -> Result<Arc<Identity>, Denied> {
         let token = token.filter(|token| !token.is_empty());
@@ -179,7 +184,7 @@ mod tests {
     async fn with_keys_a_token_is_needed() {
         let secret = ["--token-hmac-secret", SECRET];
         let strict = access(&secret, false);
-        assert!(strict.is_configured() && strict.may_be_exposed());
+        assert!(strict.is_configured() && strict.may_be_exposed() && strict.needs_token());
         for none in [None, Some("")] {
             assert_eq!(strict.admit(none).await.unwrap_err(), Denied::TokenRequired);
         }
@@ -187,7 +192,7 @@ mod tests {
         assert_eq!(strict.admit(Some(&token)).await.unwrap().user, "alice");
 
         let open = access(&[secret[0], secret[1], "--allow-anonymous"], false);
-        assert!(open.admit(None).await.unwrap().is_anonymous());
+        assert!(open.admit(None).await.unwrap().is_anonymous() && !open.needs_token());
         // A bad token is no missing one.
         assert!(open.admit(Some("x")).await.is_err());
     }

@@ -26,16 +26,36 @@ impl Bucket {
 
     /// Counts one; says whether it may be done.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.take_all(now, 1.0)
+    }
+
+    /// Counts many that are done together, if one may be done; those that come later wait for all of them.
+    pub(crate) fn take_all(&mut self, now: Instant, count: f32) -> bool {
+        self.rest(now);
+        if self.left < 1.0 {
+            return false;
+        }
+        self.left -= count;
+        true
+    }
+
+    /// Whether it is as if nothing had been done.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.rest(now);
+        self.left >= self.burst
+    }
+
+    /// In how many seconds one may be done.
+    pub(crate) fn wait(&self) -> f32 {
+        ((1.0 - self.left) / self.per_second).max(0.0)
+    }
+
+    fn rest(&mut self, now: Instant) {
         let rested = self
             .at
             .map_or(0.0, |at| now.duration_since(at).as_secs_f32());
         self.at = Some(now);
         self.left = (self.left + rested * self.per_second).min(self.burst);
-        if self.left < 1.0 {
-            return false;
-        }
-        self.left -= 1.0;
-        true
     }
 }
 
@@ -56,5 +76,18 @@ mod tests {
         assert!(!done(50));
         assert!(done(101) && !done(101));
         assert!(done(60_000) && done(60_000) && done(60_000) && !done(60_000));
+    }
+
+    #[test]
+    fn what_is_done_together_is_waited_for_later() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(10.0, 3.0);
+        assert!(bucket.take_all(start, 13.0));
+        assert!(!bucket.take(start));
+        assert!((bucket.wait() - 1.1).abs() < 0.01, "{}", bucket.wait());
+        assert!(!bucket.take(start + Duration::from_millis(1090)));
+        assert!(bucket.take(start + Duration::from_millis(1110)));
+        assert!(!bucket.is_full(start + Duration::from_millis(1200)));
+        assert!(bucket.is_full(start + Duration::from_secs(2)));
     }
 }

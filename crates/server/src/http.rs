@@ -6,12 +6,17 @@
 mod body;
 mod caller;
 mod cors;
+mod describe;
+mod docs;
 mod events;
 mod job;
+mod list;
 mod new_job;
+mod params;
 mod place;
 mod problem;
 mod query;
+mod rates;
 mod record;
 mod replay;
 pub(crate) mod schema;
@@ -19,10 +24,12 @@ mod stay;
 mod submit;
 mod wait;
 mod watch;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, middleware};
+use axum::{Router, middleware, routing::get};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -33,6 +40,7 @@ use crate::{
 };
 
 use problem::Problem;
+use rates::Rates;
 pub(crate) use record::Failure;
 
 /// How many KiB of bodies may be held at a time, by all requests together.
@@ -53,6 +61,10 @@ pub(crate) struct Api {
     streams: Arc<Semaphore>,
     /// What is left for bodies, in KiB.
     bodies: Arc<Semaphore>,
+    /// How often each client may ask for anything.
+    requests: Rates,
+    /// How many jobs each may hand in.
+    submits: Rates,
 }
 
 impl Api {
@@ -68,27 +80,37 @@ impl Api {
             write_timeout: gateway.timing.write_timeout,
             streams: Arc::new(Semaphore::new(max_streams)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            requests: Rates::new(gateway.sessions.limits.commands_per_second),
+            submits: Rates::new(gateway.sessions.limits.submits_per_second),
         }
     }
 }
 
 /// The routes of the API.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let (v1, _description) = OpenApiRouter::new()
-        .routes(routes!(submit::one))
+    let (v1, description) = OpenApiRouter::new()
+        .routes(routes!(submit::one, list::list))
         .routes(routes!(submit::bulk))
-        .routes(routes!(job::get, job::delete))
+        .routes(routes!(job::get))
         .routes(routes!(job::cancel))
         .routes(routes!(job::retry))
         .routes(routes!(events::follow))
         .split_for_parts();
+    let strict = api.shared.access.needs_token();
+    let description = Bytes::from(describe::document(description, "/v1", strict));
     let v1 = v1
         .fallback(async || Problem::no_route())
-        .method_not_allowed_fallback(async || Problem::method())
+        .method_not_allowed_fallback(async || Problem::method());
+    Router::new()
+        .nest("/v1", v1)
+        .route(
+            "/openapi.json",
+            get(async || docs::description(description)),
+        )
         .layer(middleware::from_fn_with_state(
             Arc::clone(&api),
             cors::check,
         ))
-        .with_state(api);
-    Router::new().nest("/v1", v1)
+        .route("/docs", get(async || docs::page()))
+        .with_state(api)
 }

@@ -2,22 +2,26 @@
 //!
 //! Ownership is checked here, on every verb: a job of another tenant is one that does not exist.
 
+mod answer;
+mod list;
 mod refused;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use broker::{Control, Done, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
+use broker::{Control, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
 use protocol::{
-    Channel, Durability, ErrorCode, EventLevel, Failure, Job, JobId, JobOptions, JobRecord,
-    JobState, Kind, QueueName, Topic, limits::MAX_PAYLOAD_BYTES,
+    Channel, ErrorCode, EventLevel, Job, JobId, JobOptions, JobRecord, Kind, QueueName, Topic,
+    limits::MAX_PAYLOAD_BYTES,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+
+pub(crate) use answer::{Accepted, Changed};
+use answer::{accepted, changed};
+pub(crate) use list::List;
 
 use crate::{
     Metrics,
-    http::schema,
     identity::{Identity, TopicOwner},
     message_span::MessageSpan,
 };
@@ -72,53 +76,6 @@ pub(crate) struct Which {
     pub(crate) queue: String,
     /// Its id.
     pub(crate) id: String,
-}
-
-/// The proof that a job is stored, as a client gets it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Accepted {
-    /// Its id. Not the one that was handed in, if another job has the same idempotency key.
-    #[schema(schema_with = schema::job_id)]
-    pub(crate) id: JobId,
-    /// The queue that it is in.
-    #[schema(schema_with = schema::name)]
-    pub(crate) queue: QueueName,
-    /// Where its events are published.
-    pub(crate) channel: String,
-    /// The incarnation of the channel's log.
-    pub(crate) epoch: String,
-    /// Where the log was: what comes of the job has a higher offset.
-    pub(crate) offset: u64,
-    /// Before its first event, as far as that is known.
-    #[serde(skip)]
-    pub(crate) begins: u64,
-    /// Whether it was there already.
-    pub(crate) duplicate: bool,
-    /// What was made sure of.
-    #[schema(schema_with = schema::durability)]
-    pub(crate) durability: Durability,
-    /// Of a duplicate: where it is in its life.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = schema::state)]
-    pub(crate) state: Option<JobState>,
-    /// Of a duplicate that completed: its result.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, schema_with = schema::any)]
-    pub(crate) result: Option<Box<RawValue>>,
-    /// Of a duplicate: what went wrong in its latest failed attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<crate::http::Failure>)]
-    pub(crate) error: Option<Failure>,
-}
-
-/// What became of a request to cancel or to run again.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub(crate) struct Changed {
-    /// The job.
-    #[schema(schema_with = schema::job_id)]
-    pub(crate) id: JobId,
-    /// `done`, or `requested` where a worker has to be told first.
-    pub(crate) outcome: &'static str,
 }
 
 /// A job that may be handed in.
@@ -317,49 +274,4 @@ pub(crate) struct Abandoned {
 
 fn invalid_name(error: &protocol::NameError) -> Refused {
     Refused::Job(ErrorCode::InvalidName, error.to_string())
-}
-
-/// `told`: whether a new job's log begins with its being queued.
-fn accepted(queue: QueueName, topic: Topic, told: bool, receipt: Receipt) -> Accepted {
-    // One that was there under another id has its own topic.
-    let topic = match Topic::new(receipt.id.to_string()) {
-        Ok(own) if receipt.duplicate && topic.as_str().parse::<JobId>().is_ok() => own,
-        _ => topic,
-    };
-    // A log of its own is all about it; in others, being queued is the last that happened.
-    let begins = match topic.as_str().parse::<JobId>() {
-        Ok(_) => 0,
-        Err(_) => receipt.offset - u64::from(told && !receipt.duplicate),
-    };
-    Accepted {
-        id: receipt.id,
-        begins,
-        channel: format!("{queue}:{topic}"),
-        queue,
-        epoch: receipt.epoch,
-        offset: receipt.offset,
-        duplicate: receipt.duplicate,
-        durability: receipt.durability,
-        state: receipt.state,
-        result: receipt.result,
-        error: receipt.error,
-    }
-}
-
-fn changed(id: JobId, done: Option<&Done>, verb: &str) -> Result<Changed, Refused> {
-    match done {
-        Some(Done::Yes) => Ok(Changed {
-            id,
-            outcome: "done",
-        }),
-        Some(Done::Requested) => Ok(Changed {
-            id,
-            outcome: "requested",
-        }),
-        Some(Done::Conflict(state)) => Err(Refused::Job(
-            ErrorCode::Conflict,
-            format!("a job that is {state} can't be {verb}"),
-        )),
-        _ => Err(Refused::not_found()),
-    }
 }

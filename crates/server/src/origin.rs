@@ -69,6 +69,20 @@ impl OriginPolicy {
         Err(OriginRefused { origin })
     }
 
+    /// Judges a request that tells no origin, as browsers send it to read from what they take for a page's own server: on
+    /// a loopback address, any name but this machine's was pointed there by somebody else's DNS.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), OriginRefused> {
+        let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
+        let host = String::from_utf8_lossy(host.unwrap_or_default()).to_ascii_lowercase();
+        match self.rule {
+            Rule::Own { loopback: true } if !is_loopback(&host) => {
+                let origin = host.chars().take(200).collect();
+                Err(OriginRefused { origin })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn allows(&self, origin: &str, host: Option<&HeaderValue>) -> bool {
         let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
         match &self.rule {
@@ -226,6 +240,21 @@ mod tests {
         ] {
             assert!(check(&policy, &format!("http://{own}"), own), "{own}");
         }
+    }
+
+    #[test]
+    fn who_reads_without_an_origin_must_know_the_machines_name() {
+        let host = |policy: &OriginPolicy, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            policy.check_host(&headers).is_ok()
+        };
+        let own = OriginPolicy::new(&[], true);
+        assert!(host(&own, "LOCALHOST:3000") && host(&own, "127.0.0.1:3000"));
+        assert!(!host(&own, "evil.example.com:3000") && !host(&own, ""));
+        assert!(own.check_host(&HeaderMap::new()).is_err());
+        assert!(host(&OriginPolicy::new(&[], false), "chat.example.com"));
+        assert!(host(&listed(&["x"]), "chat.example.com"));
     }
 
     #[test]

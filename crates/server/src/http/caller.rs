@@ -20,7 +20,11 @@ use crate::{
 };
 
 /// Who asks, as the `Authorization` header says.
-pub(super) struct Caller(pub(super) Arc<Identity>);
+pub(super) struct Caller {
+    pub(super) who: Arc<Identity>,
+    /// What it is counted under: its user or, without one, its address.
+    pub(super) name: String,
+}
 
 /// Who asks, as the `Authorization` header says or, where there is none, `?token=`: browsers can't set headers of a
 /// stream of events.
@@ -43,7 +47,9 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let token = shown(&parts.headers)?;
-        Ok(Self(api.shared.access.admit(token).await?))
+        let who = api.shared.access.admit(token).await?;
+        let name = count(api, parts, &who)?;
+        Ok(Self { who, name })
     }
 }
 
@@ -53,8 +59,27 @@ impl FromRequestParts<Arc<Api>> for StreamCaller {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let query = auth::query_token(&parts.uri);
         let token = shown(&parts.headers)?.or(query.as_deref());
-        Ok(Self(api.shared.access.admit(token).await?))
+        let who = api.shared.access.admit(token).await?;
+        count(api, parts, &who)?;
+        Ok(Self(who))
     }
+}
+
+/// Counts a request, and says under which name.
+fn count(api: &Api, parts: &Parts, who: &Identity) -> Result<String, Problem> {
+    let name = if who.is_anonymous() {
+        address(parts).map_or_else(String::new, |address| address.to_string())
+    } else {
+        // No address has a slash.
+        format!("user/{}", who.user)
+    };
+    api.requests.take(&name, None, 1)?;
+    Ok(name)
+}
+
+fn address(parts: &Parts) -> Option<IpAddr> {
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(address.0.ip().to_canonical())
 }
 
 /// The token in the header.
@@ -71,9 +96,8 @@ impl FromRequestParts<Arc<Api>> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Ok(Self {
-            address: address.map(|ConnectInfo(address)| address.ip().to_canonical()),
+            address: address(parts),
             hangup: parts.extensions.get().cloned(),
         })
     }

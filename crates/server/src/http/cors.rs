@@ -17,19 +17,24 @@ use super::{Api, Problem};
 
 /// How long a browser may remember what it was told, in seconds.
 const REMEMBER: HeaderValue = HeaderValue::from_static("600");
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 const TAKEN: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, last-event-id");
 const SHOWN: HeaderValue = HeaderValue::from_static("location, retry-after");
 
 /// Refuses pages that may not use the API, and tells browsers of those that may.
 pub(super) async fn check(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if let Err(error) = api.origins.check(request.headers()) {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut allowed = api.origins.check(request.headers());
+    if origin.is_none() && !api.shared.access.needs_token() {
+        // Where no token protects it, neither may a page read whose own name was pointed here.
+        allowed = allowed.and_then(|()| api.origins.check_host(request.headers()));
+    }
+    if let Err(error) = allowed {
         debug!(%error, "refused");
         return Problem::new(StatusCode::FORBIDDEN, "origin_refused", error.to_string())
             .into_response();
     }
-    let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match &origin {
         Some(_) if is_preflight(&request) => preflight(),
         _ => next.run(request).await,

@@ -24,8 +24,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::{
     Api, Problem,
     caller::{OfJob, Peer, StreamCaller},
+    params::{JobPath, PlaceHeader, PlaceQuery},
     place,
     query::Query,
+    record::Streamed,
     replay::{Progress, Replay},
     stay::Stay,
     watch::Watch,
@@ -53,8 +55,9 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
     path = "/queues/{queue}/jobs/{id}/events",
     operation_id = "followJob",
     tag = "jobs",
+    params(JobPath, PlaceQuery, PlaceHeader),
     responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events, each as described", body = Streamed, content_type = "text/event-stream"),
         (status = 204, description = "The job is over, and you have all its events"),
     )
 )]
@@ -106,9 +109,10 @@ pub(super) async fn follow(
 /// Where the client was: the header that a browser sends by itself is newer than what stands in its address.
 fn last_event(headers: &HeaderMap, uri: &Uri) -> Result<Option<Position>, Problem> {
     let [query] = Query::of(uri, ["last_event_id"])?.values();
+    let query = place::parse(query.as_deref().unwrap_or(""))?;
     match headers.get("last-event-id") {
-        Some(id) => place::parse(id.to_str().unwrap_or("?")),
-        None => place::parse(query.as_deref().unwrap_or("")),
+        Some(id) => Ok(place::parse(id.to_str().unwrap_or("?"))?.or(query)),
+        None => Ok(query),
     }
 }
 

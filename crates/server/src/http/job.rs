@@ -8,6 +8,7 @@ use protocol::JobRecord;
 use super::{
     Api, Problem,
     caller::{Caller, OfJob, Peer},
+    params::{JobPath, WaitQuery},
     query::Query,
     record::Record,
     wait,
@@ -22,11 +23,12 @@ use crate::jobs::Changed;
     path = "/queues/{queue}/jobs/{id}",
     operation_id = "getJob",
     tag = "jobs",
+    params(JobPath, WaitQuery),
     responses((status = 200, description = "The job", body = Record))
 )]
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
     peer: Peer,
     uri: Uri,
@@ -50,31 +52,16 @@ pub(super) async fn get(
     path = "/queues/{queue}/jobs/{id}/cancel",
     operation_id = "cancelJob",
     tag = "jobs",
+    params(JobPath),
     responses((status = 200, description = "What became of the request", body = Changed))
 )]
 pub(super) async fn cancel(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
 ) -> Result<Json<Changed>, Problem> {
     let _work = api.admission.work()?;
     Ok(Json(api.shared.jobs.cancel(&who, &which).await?))
-}
-
-/// Cancel a job, as `POST …/cancel` does. Its record stays for as long as that of any job that is over.
-#[utoipa::path(
-    delete,
-    path = "/queues/{queue}/jobs/{id}",
-    operation_id = "deleteJob",
-    tag = "jobs",
-    responses((status = 200, description = "What became of the request", body = Changed))
-)]
-pub(super) async fn delete(
-    api: State<Arc<Api>>,
-    who: Caller,
-    which: OfJob,
-) -> Result<Json<Changed>, Problem> {
-    cancel(api, who, which).await
 }
 
 /// Run a failed or cancelled job again, with all its attempts.
@@ -83,11 +70,12 @@ pub(super) async fn delete(
     path = "/queues/{queue}/jobs/{id}/retry",
     operation_id = "retryJob",
     tag = "jobs",
+    params(JobPath),
     responses((status = 200, description = "What became of the request", body = Changed))
 )]
 pub(super) async fn retry(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, .. }: Caller,
     OfJob(which): OfJob,
 ) -> Result<Json<Changed>, Problem> {
     let _work = api.admission.work()?;

@@ -2,13 +2,13 @@
 
 use protocol::{
     EventLevel, IdempotencyKey, JobId, JobOptions, Priority, RetryPolicy, Topic, TraceContext,
-    limits::DEFAULT_ATTEMPTS,
+    limits::{DEFAULT_ATTEMPTS, MAX_DELAY_MS},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{body::Object, schema};
+use super::{body::Object, schema, whole::Whole};
 use crate::jobs::{OnDisconnect, Submit};
 
 /// A job to hand in.
@@ -16,11 +16,11 @@ use crate::jobs::{OnDisconnect, Submit};
 #[serde(deny_unknown_fields)]
 pub(super) struct NewJob {
     /// Which handler runs it.
-    #[schema(schema_with = schema::name)]
+    #[schema(value_type = schema::Name)]
     kind: String,
     /// What it works on: any JSON value of at most 262,144 bytes, kept byte for byte.
     #[serde(default = "null")]
-    #[schema(schema_with = schema::any)]
+    #[schema(value_type = Value)]
     payload: Box<RawValue>,
     /// How it wants to be treated.
     #[serde(default)]
@@ -28,47 +28,47 @@ pub(super) struct NewJob {
     options: Object<Options>,
     /// Its id, if you choose one: handing in the same id again is safe.
     #[serde(default)]
-    #[schema(schema_with = schema::maybe_job_id)]
+    #[schema(value_type = Option<schema::Id>)]
     id: Option<JobId>,
 }
 
 /// How a job wants to be treated. Every option has a default. `run_at` and a `delay_ms` above 0 exclude each other.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(as = JobOptions, default = json!({}))]
+#[schema(as = JobOptions)]
 pub(super) struct Options {
     /// Where its events are published; its own id if absent. It must be one of your tenant's.
-    #[schema(schema_with = schema::maybe_name)]
+    #[schema(value_type = Option<schema::Name>)]
     topic: Option<Topic>,
     /// Which line it waits in; a lower one only runs when no higher one waits.
-    #[schema(schema_with = schema::priority)]
+    #[schema(value_type = schema::Priority)]
     priority: Priority,
     /// How long it must wait before it may run, in milliseconds.
-    #[schema(schema_with = schema::delay)]
-    delay_ms: u64,
+    #[schema(value_type = schema::Pause)]
+    delay_ms: Whole,
     /// Not before when it may run, in milliseconds since the Unix epoch; instead of a delay.
-    #[schema(schema_with = schema::run_at)]
-    run_at: Option<u64>,
+    #[schema(value_type = Option<schema::RunAt>)]
+    run_at: Option<Whole>,
     /// How long it may wait for its first attempt, in milliseconds from when it may run; then it fails as `expired`.
-    #[schema(schema_with = schema::ttl)]
-    ttl_ms: Option<u64>,
+    #[schema(value_type = Option<schema::Ttl>)]
+    ttl_ms: Option<Whole>,
     /// How long one attempt may take, in milliseconds; the worker's limit if absent.
-    #[schema(schema_with = schema::timeout)]
-    timeout_ms: Option<u64>,
+    #[schema(value_type = Option<schema::Timeout>)]
+    timeout_ms: Option<Whole>,
     /// How often it may be tried, crashes included.
-    #[schema(schema_with = schema::attempts)]
-    max_attempts: u32,
+    #[schema(value_type = schema::Attempts)]
+    max_attempts: Whole,
     /// The pause between attempts.
     #[schema(value_type = Option<Retry>)]
     retry: Option<Object<Retry>>,
     /// The idempotency key: the same key, kind and payload mean the same job. The header `Idempotency-Key` says the same.
-    #[schema(schema_with = schema::maybe_key)]
+    #[schema(value_type = Option<schema::Key>)]
     pub(super) key: Option<IdempotencyKey>,
     /// Which of its events are published: `all`, or the `outcome` alone and what the handler tells.
-    #[schema(schema_with = schema::level)]
+    #[schema(value_type = schema::Level)]
     events: EventLevel,
     /// Any JSON value of at most 262,144 bytes, published with the `queued` event.
-    #[schema(schema_with = schema::any)]
+    #[schema(value_type = Value)]
     announce: Option<Box<RawValue>>,
     /// The W3C trace context that its attempts belong to.
     #[schema(value_type = Option<Trace>)]
@@ -82,11 +82,11 @@ pub(super) enum Retry {
     /// Doubled with each attempt that failed.
     Exponential {
         /// The first pause, in milliseconds; no longer than `max_ms`, whatever stands here.
-        #[schema(schema_with = schema::delay)]
-        initial_ms: u64,
+        #[schema(value_type = schema::Pause)]
+        initial_ms: Whole,
         /// The longest pause, in milliseconds.
-        #[schema(schema_with = schema::delay)]
-        max_ms: u64,
+        #[schema(value_type = schema::Pause)]
+        max_ms: Whole,
         /// By which share of itself a pause is made longer or shorter at random.
         #[schema(minimum = 0, maximum = 1)]
         jitter: f64,
@@ -94,8 +94,8 @@ pub(super) enum Retry {
     /// Always the same.
     Fixed {
         /// The pause, in milliseconds.
-        #[schema(schema_with = schema::delay)]
-        delay_ms: u64,
+        #[schema(value_type = schema::Pause)]
+        delay_ms: Whole,
     },
 }
 
@@ -104,11 +104,11 @@ pub(super) enum Retry {
 #[serde(deny_unknown_fields)]
 pub(super) struct Trace {
     /// The trace, the parent span and its flags.
-    #[schema(schema_with = schema::traceparent)]
+    #[schema(value_type = schema::TraceParent)]
     traceparent: String,
     /// What vendors add.
     #[serde(default)]
-    #[schema(schema_with = schema::tracestate)]
+    #[schema(value_type = Option<schema::TraceState>)]
     tracestate: Option<String>,
 }
 
@@ -121,11 +121,11 @@ impl Default for Options {
         Self {
             topic: None,
             priority: Priority::Normal,
-            delay_ms: 0,
+            delay_ms: Whole(0),
             run_at: None,
             ttl_ms: None,
             timeout_ms: None,
-            max_attempts: DEFAULT_ATTEMPTS,
+            max_attempts: Whole(DEFAULT_ATTEMPTS.into()),
             retry: None,
             key: None,
             events: EventLevel::All,
@@ -159,11 +159,12 @@ impl From<Options> for JobOptions {
         Self {
             topic: options.topic,
             priority: options.priority,
-            delay_ms: options.delay_ms,
-            run_at: options.run_at,
-            ttl_ms: options.ttl_ms,
-            timeout_ms: options.timeout_ms,
-            max_attempts: options.max_attempts,
+            delay_ms: options.delay_ms.0,
+            run_at: options.run_at.map(|at| at.0),
+            ttl_ms: options.ttl_ms.map(|ttl| ttl.0),
+            timeout_ms: options.timeout_ms.map(|timeout| timeout.0),
+            // Far more than may be is too many as well.
+            max_attempts: u32::try_from(options.max_attempts.0).unwrap_or(u32::MAX),
             retry: options.retry.map(|retry| retry.0.into()),
             key: options.key,
             events: options.events,
@@ -186,11 +187,18 @@ impl From<Retry> for RetryPolicy {
                 max_ms,
                 jitter,
             } => Self::Exponential {
-                initial_ms: initial_ms.min(max_ms),
-                max_ms,
+                // One that is out of its range is not mended.
+                initial_ms: if initial_ms.0 <= MAX_DELAY_MS {
+                    initial_ms.0.min(max_ms.0)
+                } else {
+                    initial_ms.0
+                },
+                max_ms: max_ms.0,
                 jitter,
             },
-            Retry::Fixed { delay_ms } => Self::Fixed { delay_ms },
+            Retry::Fixed { delay_ms } => Self::Fixed {
+                delay_ms: delay_ms.0,
+            },
         }
     }
 }
@@ -203,7 +211,9 @@ mod tests {
     fn what_is_mistyped_is_told() {
         let read = serde_json::from_str::<Object<NewJob>>;
         assert!(read(r#"{"kind":"a"}"#).is_ok());
-        assert!(read(r#"{"kind":"a","options":{"retry":{"type":"fixed","delay_ms":5}}}"#).is_ok());
+        assert!(
+            read(r#"{"kind":"a","options":{"retry":{"type":"fixed","delay_ms":5.0}}}"#).is_ok()
+        );
         for wrong in [
             "{}",
             r#"{"kind":"a","option":{}}"#,
@@ -212,6 +222,7 @@ mod tests {
             r#"{"kind":"a","options":{"retry":["fixed",5]}}"#,
             r#"{"kind":"a","options":{"trace":["x"]}}"#,
             r#"{"kind":"a","id":"x"}"#,
+            r#"{"kind":"a","options":{"delay_ms":1.5}}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
@@ -223,5 +234,9 @@ mod tests {
         let job = serde_json::from_str::<Object<NewJob>>(text).unwrap().0;
         let options = job.submit("chat".to_owned()).options;
         assert!(options.retry.unwrap().is_valid());
+        let job = text.replace('9', "99999999999999");
+        let job = serde_json::from_str::<Object<NewJob>>(&job).unwrap().0;
+        let options = job.submit("chat".to_owned()).options;
+        assert!(!options.retry.unwrap().is_valid());
     }
 }

@@ -48,7 +48,7 @@ impl Problem {
         }
     }
 
-    fn after(self, seconds: u64) -> Self {
+    pub(super) fn after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
             ..self

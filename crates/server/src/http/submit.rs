@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use protocol::{IdempotencyKey, JobId, limits::MAX_PAYLOAD_BYTES};
+use protocol::{ErrorCode, IdempotencyKey, JobId, limits::MAX_PAYLOAD_BYTES};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use super::{
     body::Object,
     caller::{Caller, InQueue},
     new_job::NewJob,
+    params::{KeyHeader, QueuePath},
 };
 use crate::{
     identity::Identity,
@@ -65,26 +66,35 @@ pub(super) enum ItemResult {
     path = "/queues/{queue}/jobs",
     operation_id = "submitJob",
     tag = "jobs",
+    params(QueuePath, KeyHeader),
     request_body = NewJob,
     responses(
-        (status = 201, description = "It is stored", body = Accepted),
-        (status = 200, description = "It was there already", body = Accepted),
+        (
+            status = 201, description = "It is stored", body = Accepted,
+            headers(("Location" = String, description = "Where the job is"))
+        ),
+        (
+            status = 200, description = "It was there already", body = Accepted,
+            headers(("Location" = String, description = "Where the job is"))
+        ),
     )
 )]
 pub(super) async fn one(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, name }: Caller,
     InQueue(queue): InQueue,
     request: Request,
 ) -> Result<Response, Problem> {
     let _work = api.admission.work()?;
+    let most = who.scope.limits.max_submits_per_second;
+    api.submits.take(&name, most, 1)?;
     let header = idempotency_key(request.headers())?;
     let mut read = api.read::<NewJob>(request, MAX_BODY).await?;
     if let Some(header) = header {
         let key = read.value.key();
         if key.as_ref().is_some_and(|key| *key != header) {
             let why = "`Idempotency-Key` and `options.key` differ";
-            return Err(Problem::malformed(why));
+            return Err(Problem::of(ErrorCode::Conflict, why));
         }
         *key = Some(header);
     }
@@ -108,12 +118,13 @@ pub(super) async fn one(
     path = "/queues/{queue}/jobs/bulk",
     operation_id = "submitJobs",
     tag = "jobs",
+    params(QueuePath),
     request_body = Bulk,
     responses((status = 200, description = "What became of each", body = BulkResult))
 )]
 pub(super) async fn bulk(
     State(api): State<Arc<Api>>,
-    Caller(who): Caller,
+    Caller { who, name }: Caller,
     InQueue(queue): InQueue,
     request: Request,
 ) -> Result<Json<BulkResult>, Problem> {
@@ -127,6 +138,8 @@ pub(super) async fn bulk(
         );
         return Err(Problem::malformed(why));
     }
+    let most = who.scope.limits.max_submits_per_second;
+    api.submits.take(&name, most, jobs.len())?;
     let jobs = jobs.into_iter().enumerate();
     let checked: Vec<_> = jobs
         .map(|(place, Object(job))| api.check(&who, job, &queue, place))
@@ -178,7 +191,7 @@ impl Api {
 
 fn stopped() -> Refused {
     let why = "the process is stopping".to_owned();
-    Refused::Job(protocol::ErrorCode::Unavailable, why)
+    Refused::Job(ErrorCode::Unavailable, why)
 }
 
 fn stopping() -> Problem {

@@ -33,6 +33,7 @@ pub(crate) fn seconds_from_now(seconds: u64) -> u64 {
 #[derive(Clone)]
 pub(crate) struct Http {
     address: SocketAddr,
+    host: String,
     headers: Vec<(String, String)>,
 }
 
@@ -77,6 +78,7 @@ impl Http {
     pub(crate) fn of(gateway: &Gateway) -> Self {
         Self {
             address: gateway.address(),
+            host: gateway.address().to_string(),
             headers: Vec::new(),
         }
     }
@@ -99,7 +101,7 @@ impl Http {
     /// Sends a request; what it answers is read from the stream.
     pub(crate) async fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         for (name, value) in &self.headers {
             write!(request, "{name}: {value}\r\n").unwrap();
         }
@@ -233,5 +235,74 @@ async fn pages_of_other_origins_need_to_be_allowed() {
     assert_eq!(answer.status, 201, "{answer:?}");
     let origin = answer.header("access-control-allow-origin");
     assert_eq!(origin, Some("https://good.example"));
+    gateway.end().await;
+}
+
+/// All references in a JSON document.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_pointed_here_reads_nothing() {
+    let redis = TestRedis::start().await;
+    let gateway = Gateway::ready(&redis, &[]).await;
+    let http = Http::of(&gateway);
+    let rebound = Http {
+        host: "evil.example.com:3000".to_owned(),
+        ..http.clone()
+    };
+    for path in ["/v1/queues/chat/jobs", "/openapi.json"] {
+        rebound.get(path).await.refuses(403, "origin_refused");
+        assert_eq!(http.get(path).await.status, 200);
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let redis = TestRedis::start().await;
+    let gateway = Gateway::ready(&redis, &[KEYS]).await;
+    let http = Http::of(&gateway);
+    let answer = http.get("/openapi.json").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let api = answer.json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut found = Vec::new();
+    references(&api, &mut found);
+    assert!(found.len() > 50);
+    for reference in found {
+        let target = api.pointer(reference.trim_start_matches('#'));
+        assert!(target.is_some(), "{reference} leads nowhere");
+    }
+    let operations = api["paths"].as_object().unwrap().values();
+    let operations: Vec<_> = operations
+        .flat_map(|item| item.as_object().unwrap())
+        .collect();
+    assert_eq!(operations.len(), 7);
+    for (_, operation) in operations {
+        let id = &operation["operationId"];
+        assert!(operation["security"][0]["bearer"].is_array(), "{id}");
+        for parameter in operation["parameters"].as_array().unwrap() {
+            assert!(parameter["description"].is_string(), "{id} {parameter}");
+        }
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let refusal = status.as_str() >= "400";
+            let problem = answer["content"].get("application/problem+json");
+            assert_eq!(refusal, problem.is_some(), "{id} {status}");
+        }
+    }
+    let page = http.get("/docs").await;
+    assert_eq!(page.status, 200, "{page:?}");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
     gateway.end().await;
 }

@@ -172,13 +172,13 @@ async fn a_job_that_was_run_again_is_followed_to_its_second_end() {
     let gateway = Gateway::ready(&redis, &[]).await;
     let http = Http::of(&gateway);
     let job = http.submit(json!({"kind": "a"})).await;
-    http.ask("DELETE", &job, "").await;
+    http.ask("POST", &format!("{job}/cancel"), "").await;
     let mut first = Stream::open(&http, &format!("{job}/events")).await;
     assert_eq!(first.types().await, ["queued", "cancelled"]);
     let retried = http.ask("POST", &format!("{job}/retry"), "").await;
     assert_eq!(retried.status, 200);
     let mut second = Stream::open(&http, &format!("{job}/events")).await;
-    http.ask("DELETE", &job, "").await;
+    http.ask("POST", &format!("{job}/cancel"), "").await;
     let types = second.types().await;
     assert_eq!(types, ["queued", "cancelled", "queued", "cancelled"]);
     gateway.end().await;

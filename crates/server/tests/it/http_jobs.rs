@@ -38,7 +38,7 @@ async fn a_job_is_handed_in_looked_at_cancelled_and_run_again() {
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     assert_eq!(cancelled.json(), json!({"id": id, "outcome": "done"}));
     assert_eq!(http.get(&path).await.json()["state"], "cancelled");
-    let again = http.ask("DELETE", &path, "").await;
+    let again = http.ask("POST", &format!("{path}/cancel"), "").await;
     again.refuses(409, "conflict");
 
     let again = http.ask("POST", &format!("{path}/retry"), "").await;
@@ -46,8 +46,9 @@ async fn a_job_is_handed_in_looked_at_cancelled_and_run_again() {
     assert_eq!(http.get(&path).await.json()["state"], "waiting");
     let again = http.ask("POST", &format!("{path}/retry"), "").await;
     again.refuses(409, "conflict");
+    // Nothing deletes a job but time.
     let gone = http.ask("DELETE", &path, "").await;
-    assert_eq!(gone.json()["outcome"], "done");
+    gone.refuses(405, "method_not_allowed");
 
     for path in [
         "/v1/queues/other/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -87,7 +88,7 @@ async fn handing_in_again_is_safe() {
     let other = json!({"kind": "a", "payload": 2});
     keyed.post(JOBS, &other).await.refuses(409, "conflict");
     let differs = json!({"kind": "a", "options": {"key": "other"}});
-    keyed.post(JOBS, &differs).await.refuses(400, "malformed");
+    keyed.post(JOBS, &differs).await.refuses(409, "conflict");
     let bad = http.with("Idempotency-Key", "a b");
     bad.post(JOBS, &job).await.refuses(400, "malformed");
     gateway.end().await;
@@ -214,7 +215,6 @@ async fn a_job_of_another_tenant_does_not_exist() {
         .await;
     for (method, path) in [
         ("GET", path.clone()),
-        ("DELETE", path.clone()),
         ("POST", format!("{path}/cancel")),
         ("POST", format!("{path}/retry")),
     ] {
@@ -229,5 +229,40 @@ async fn a_job_of_another_tenant_does_not_exist() {
     let id = path.rsplit_once('/').unwrap().1;
     let answer = bob.post(JOBS, &json!({"kind": "a", "id": id})).await;
     answer.refuses(409, "conflict");
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn each_client_may_ask_and_hand_in_only_so_often() {
+    let redis = TestRedis::start().await;
+    let settings = [KEYS, "--max-commands-per-second=1"];
+    let gateway = Gateway::ready(&redis, &settings).await;
+    let http = Http::of(&gateway);
+    let slow = json!({"sub": "alice", "limits": {"max_submits_per_second": 1}});
+    let alice = http.bearer(&token(&slow));
+    let bob = http.bearer(&token(&json!({"sub": "bob"})));
+    let job = json!({"kind": "a"});
+    let bulk = json!({"jobs": [job, job, job, job]});
+    assert_eq!(alice.post(&format!("{JOBS}/bulk"), &bulk).await.status, 200);
+    let answer = alice.post(JOBS, &job).await;
+    answer.refuses(429, "too_many");
+    assert!(
+        answer
+            .header("retry-after")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 2
+    );
+    // Another is not concerned, until it asks too often itself.
+    let mut refused = 0;
+    for _ in 0..100 {
+        let answer = bob.get(JOBS).await;
+        if answer.status == 429 {
+            answer.refuses(429, "too_many");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
     gateway.end().await;
 }

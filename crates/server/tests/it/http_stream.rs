@@ -58,8 +58,7 @@ impl Stream {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let lines: Vec<_> = block.lines().map(str::to_owned).collect();
-                let rest = rest.to_owned();
-                self.text = rest;
+                self.text = String::from(rest);
                 let field = |name: &str| {
                     let prefix = format!("{name}: ");
                     lines.iter().find_map(|line| line.strip_prefix(&prefix))

@@ -19,6 +19,7 @@ mod gateway;
 mod http;
 mod http_events;
 mod http_jobs;
+mod http_list;
 mod http_stream;
 mod leaving;
 mod limits;
