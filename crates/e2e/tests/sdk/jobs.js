@@ -35,14 +35,20 @@ run(async () => {
   const told = event(client, 'subscribed');
   const own = await call(client, 'job.submit', submit(5, 1, { subscribe: true }));
   assert.equal((await told).channel, own.channel);
+  const released = event(client, 'unsubscribed');
   await end;
   assert.ok(live.every(({ channel }) => channel === own.channel));
+  const seen = shown(live);
+  // It ends with its job.
+  assert.equal((await released).channel, own.channel);
 
   // The SDK can't know that it is subscribed to already; the server does.
-  const again = client.newSubscription(own.channel);
+  const held = await call(client, 'job.submit', submit(100000, 5, { subscribe: true }));
+  const again = client.newSubscription(held.channel);
   const ended = event(again, 'unsubscribed');
   again.subscribe();
   const already = (await ended).code;
+  await call(client, 'job.cancel', { queue: 'chat', id: held.id });
 
   const long = await call(client, 'job.submit', submit(100000, 5));
   const events = follow(client, long.channel, { offset: 0, epoch: long.epoch });
@@ -66,7 +72,7 @@ run(async () => {
   };
   client.disconnect();
   return {
-    followed, state: record.state, result: record.result, live: shown(live), already, last,
+    followed, state: record.state, result: record.result, live: seen, already, last,
     cancelled: done.outcome, retried: retried.at(-1).type, refusals,
   };
 });

@@ -64,13 +64,16 @@ async def scenario():
     own = await call(client, "job.submit", submit(5, 1, subscribe=True))
     assert (await told).channel == own["channel"]
     await end
+    in_one_step = shown(live)
 
     # The SDK can't know that it is subscribed to already; the server does.
+    held = await call(client, "job.submit", submit(100000, 5, subscribe=True))
     events = SubscriptionEvents()
-    again = client.new_subscription(own["channel"], events=events)
+    again = client.new_subscription(held["channel"], events=events)
     ended = events.event("unsubscribed")
     await again.subscribe()
     already = (await ended).code
+    await call(client, "job.cancel", {"queue": "chat", "id": held["id"]})
 
     long = await call(client, "job.submit", submit(100000, 5))
     subscription, events, seen = await begin(client, long)
@@ -106,7 +109,7 @@ async def scenario():
         "followed": followed,
         "state": record["state"],
         "result": record["result"],
-        "live": shown(live),
+        "live": in_one_step,
         "already": already,
         "last": last,
         "cancelled": done["outcome"],
