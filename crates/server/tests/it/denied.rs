@@ -76,6 +76,11 @@ impl Scene {
         }
     }
 
+    /// Her job's id.
+    pub(crate) fn id(&self) -> String {
+        self.job["id"].as_str().unwrap().to_owned()
+    }
+
     fn which(&self) -> Value {
         json!({"queue": "chat", "id": self.job["id"]})
     }
@@ -196,7 +201,7 @@ async fn a_token_of_a_channel_is_good_for_its_user_and_channel_alone() {
 }
 
 /// Tokens that open nothing: none, one that expired, a forged one, one without signature, one for a channel.
-fn bad_tokens() -> Vec<(String, &'static str)> {
+pub(crate) fn bad_tokens() -> Vec<(String, &'static str)> {
     let claims = json!({"sub": "ada", "exp": now() + 600});
     let good = token(&claims, SECRET);
     let (head, _) = good.rsplit_once('.').unwrap();

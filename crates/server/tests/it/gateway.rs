@@ -99,7 +99,7 @@ impl Gateway {
         self.request("POST", path, &headers, body).await
     }
 
-    async fn request(
+    pub(crate) async fn request(
         &self,
         method: &str,
         path: &str,

@@ -13,6 +13,7 @@ mod client;
 mod client_frames;
 mod client_tokens;
 mod denied;
+mod denied_http;
 mod drain;
 mod flow;
 mod gateway;
