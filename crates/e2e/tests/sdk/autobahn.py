@@ -35,8 +35,8 @@ async def main():
         for one in failed
     ]
     print(json.dumps({"report": {"cases": cases, "wrong": wrong}}), flush=True)
+    # All is said. The tester's native part now and then aborts while the interpreter takes itself down.
+    os._exit(0)
 
 
 asyncio.run(main())
-# All is said. The tester's native part now and then aborts while the interpreter takes itself down.
-os._exit(0)
