@@ -178,7 +178,8 @@ async fn read(
     let next = |keepalive: &Keepalive, due: Option<Instant>| {
         due.map_or_else(|| keepalive.next(), |due| due.min(keepalive.next()))
     };
-    let mut timer = pin!(sleep_until(next(&keepalive, session.due())));
+    let mut due = session.due();
+    let mut timer = pin!(sleep_until(next(&keepalive, due)));
     loop {
         let message = tokio::select! {
             biased;
@@ -190,7 +191,8 @@ async fn read(
                 if let Err(close) = session.on_poke().await {
                     return close;
                 }
-                timer.as_mut().reset(next(&keepalive, session.due()));
+                due = session.due();
+                timer.as_mut().reset(next(&keepalive, due));
                 continue;
             }
             () = timer.as_mut() => {
@@ -203,7 +205,8 @@ async fn read(
                 if let Err(close) = session.on_time(now).await {
                     return close;
                 }
-                timer.as_mut().reset(next(&keepalive, session.due()));
+                due = session.due();
+                timer.as_mut().reset(next(&keepalive, due));
                 continue;
             }
             // Last, so that a client that never stops can't keep the others waiting.
@@ -212,7 +215,6 @@ async fn read(
         if message.is_ok() {
             metrics.frames_received.inc();
         }
-        let due = session.due();
         let heard = match message {
             Ok(Message::Text(text)) => session.on_text(&text).await,
             Ok(Message::Binary(bytes)) => session.on_binary(&bytes).await,
@@ -227,8 +229,10 @@ async fn read(
         if let Err(close) = heard {
             return close;
         }
-        if session.due() != due {
-            timer.as_mut().reset(next(&keepalive, session.due()));
+        let now_due = session.due();
+        if now_due != due {
+            due = now_due;
+            timer.as_mut().reset(next(&keepalive, due));
         }
         // After the session, whose waiting is not the client's silence.
         keepalive.heard(Instant::now());

@@ -22,6 +22,7 @@ mod delivery;
 mod drain;
 mod encode;
 mod frame;
+mod history;
 mod http;
 mod hub;
 pub mod identity;

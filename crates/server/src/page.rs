@@ -11,7 +11,7 @@ use axum::{
 };
 
 /// Stands in the page where the nonce goes.
-const NONCE: &str = "{{nonce}}";
+pub(crate) const NONCE: &str = "{{nonce}}";
 
 /// The page, but for the nonce. Its script is one after all: what a part declares, those after it see.
 static PAGE: LazyLock<String> = LazyLock::new(|| {
@@ -27,8 +27,17 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
         .replace("{{script}}", &script.concat())
 });
 
-/// The page with a policy that admits its own script and style, by a nonce that nobody could have known.
+/// The page.
 pub(crate) fn response() -> Response {
+    let mut response = document(&PAGE);
+    // Its next request is a WebSocket, which needs a connection of its own anyway.
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// A page with a policy that admits its own script and style, by a nonce that nobody could have known.
+pub(crate) fn document(page: &str) -> Response {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
@@ -46,10 +55,8 @@ pub(crate) fn response() -> Response {
             HeaderValue::from_static("no-referrer"),
         ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        // Its next request is a WebSocket, which needs a connection of its own anyway.
-        (header::CONNECTION, HeaderValue::from_static("close")),
     ];
-    (headers, Html(PAGE.replace(NONCE, &nonce))).into_response()
+    (headers, Html(page.replace(NONCE, &nonce))).into_response()
 }
 
 #[cfg(test)]

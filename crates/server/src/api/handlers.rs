@@ -1,7 +1,7 @@
 //! The methods by their names, and those that concern sessions.
 
 use protocol::centrifugo::ClientError;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
@@ -42,7 +42,7 @@ pub(super) fn answer(result: &impl Serialize) -> Answer {
     Ok(to_raw_value(result).expect("results are always JSON"))
 }
 
-pub(super) fn read<T: DeserializeOwned>(body: &RawValue) -> Result<T, ApiError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a RawValue) -> Result<T, ApiError> {
     serde_json::from_str(body.get()).map_err(|error| {
         ApiError(ClientError {
             message: format!("bad request: {error}"),

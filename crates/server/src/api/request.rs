@@ -79,17 +79,6 @@ pub(super) struct Named {
 }
 
 #[derive(Deserialize)]
-pub(super) struct History {
-    pub(super) channel: String,
-    #[serde(default)]
-    pub(super) limit: i32,
-    #[serde(default)]
-    pub(super) since: Option<Since>,
-    #[serde(default)]
-    pub(super) reverse: bool,
-}
-
-#[derive(Deserialize)]
 pub(super) struct Since {
     #[serde(default)]
     pub(super) offset: u64,

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use broker::{Feed, Part, Position, Publication, PublishError};
+use broker::{Feed, Publication, PublishError};
 use futures_util::future::join_all;
 use protocol::{
-    centrifugo::{ClientError, HistoryResult, PresenceResult, PresenceStatsResult},
+    centrifugo::{ClientError, History, PresenceResult, PresenceStatsResult},
     limits::MAX_PAYLOAD_BYTES,
 };
 use serde_json::{
@@ -16,11 +16,12 @@ use serde_json::{
 use super::{
     Api,
     handlers::{Answer, ApiError, answer, read},
-    request::{History as Asked, Named, Publish},
+    request::{Named, Publish},
 };
 use crate::{
     client::kept,
-    encode::{Encoding, publication},
+    encode::Encoding,
+    history,
     namespaces::{RoomOptions, Target},
 };
 
@@ -116,7 +117,7 @@ impl Api {
     }
 
     pub(super) async fn history(&self, body: &RawValue) -> Answer {
-        let asked: Asked = read(body)?;
+        let asked: History<'_> = read(body)?;
         let resolved = self.shared.namespaces.resolve(&asked.channel)?;
         let encoding = match &resolved.target {
             Target::Room(options) if kept(options).is_none() => {
@@ -125,36 +126,9 @@ impl Api {
             Target::Room(_) => Encoding::Room,
             Target::Topic(_) => Encoding::Events,
         };
-        let most = usize::try_from(asked.limit).map_or(HISTORY, |limit| limit.min(HISTORY));
-        let since = asked.since.as_ref();
-        let part = match (asked.reverse, since) {
-            (true, Some(since)) if since.offset == 0 => {
-                return Err(ClientError::bad_request().into());
-            }
-            (true, since) => Part::Before(since.map_or(0, |since| since.offset)),
-            (false, since) => Part::After(since.map_or(0, |since| since.offset)),
-        };
-        let bytes = 4 * self.shared.page_bytes;
-        let page = self.shared.redis.log(&resolved.feed, part, most, bytes);
-        let page = page.await.map_err(away)?;
-        if let Some(since) = since.filter(|since| !since.epoch.is_empty()) {
-            let epoch = since.epoch.clone();
-            let offset = since.offset;
-            if !page.top.goes_on_from(&Position { epoch, offset }) {
-                return Err(ClientError::unrecoverable_position().into());
-            }
-        }
-        let publications = page
-            .entries
-            .iter()
-            .filter_map(|(offset, event)| publication(encoding, event, *offset))
-            .filter_map(|json| RawValue::from_string(json).ok())
-            .collect();
-        answer(&HistoryResult {
-            publications,
-            epoch: page.top.position.epoch,
-            offset: page.top.position.offset,
-        })
+        let (redis, bytes) = (&self.shared.redis, 4 * self.shared.page_bytes);
+        let feed = &resolved.feed;
+        answer(&history::read(redis, feed, encoding, &asked, HISTORY, bytes).await?)
     }
 
     pub(super) async fn history_remove(&self, body: &RawValue) -> Answer {

@@ -1,8 +1,8 @@
-//! Patterns of channel names in tokens, in which `*` stands for any characters, `:` and `.` too.
+//! Patterns of channel names in tokens, and of origins, in which `*` stands for any characters, `:` and `.` too.
 //!
 //! Knows no other sign: what a token grants is read in one way only.
 
-/// A pattern of channel names.
+/// A pattern of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Box<str>);
 
@@ -49,6 +49,8 @@ mod tests {
             ("news:*", "news:a.b"),
             ("*:a*", "x:y:ab"),
             ("a*b*c", "a1b2b3c"),
+            ("a**b", "ab"),
+            ("*a", "ba"),
         ] {
             assert!(Pattern::new(pattern).fits(name), "{pattern} {name}");
         }
@@ -58,6 +60,9 @@ mod tests {
             ("news:*", "news"),
             ("news:*", "fake:news:a"),
             ("a*a", "a"),
+            ("a*b*c", "acb"),
+            ("a*b*b", "ab"),
+            ("*b", "bc"),
             ("n?ws", "news"),
             ("News", "news"),
         ] {

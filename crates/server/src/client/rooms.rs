@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use broker::{Feed, Part, Position, Publication, PublishError};
+use broker::{Feed, Publication, PublishError};
 use protocol::centrifugo::{
     ClientError, ClientInfo, Disconnect, History, HistoryResult, PresenceResult,
     PresenceStatsResult, Publish,
@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     Close,
-    encode::{Encoding, publication},
+    encode::Encoding,
+    history,
     namespaces::{RoomOptions, Target},
 };
 
@@ -128,50 +129,8 @@ impl ClientSession {
                 }
             }
         };
-        Ok(self.read(&feed, encoding, asked).await)
-    }
-
-    async fn read(
-        &self,
-        feed: &Feed,
-        encoding: Encoding,
-        asked: &History<'_>,
-    ) -> Result<HistoryResult, ClientError> {
-        let most = match usize::try_from(asked.limit) {
-            Ok(limit) => limit.min(HISTORY),
-            Err(_) => HISTORY,
-        };
-        let since = asked.since.as_ref();
-        let part = match (asked.reverse, since) {
-            (true, Some(since)) if since.offset == 0 => return Err(ClientError::bad_request()),
-            (true, since) => Part::Before(since.map_or(0, |since| since.offset)),
-            (false, since) => Part::After(since.map_or(0, |since| since.offset)),
-        };
-        let page = self
-            .shared
-            .redis
-            .log(feed, part, most, self.shared.page_bytes);
-        let page = page.await.map_err(|_| ClientError::internal())?;
-        if let Some(since) = since.filter(|since| !since.epoch.is_empty()) {
-            let at = Position {
-                epoch: since.epoch.clone().into_owned(),
-                offset: since.offset,
-            };
-            if !page.top.goes_on_from(&at) {
-                return Err(ClientError::unrecoverable_position());
-            }
-        }
-        let publications = page
-            .entries
-            .iter()
-            .filter_map(|(offset, event)| publication(encoding, event, *offset))
-            .filter_map(|json| RawValue::from_string(json).ok())
-            .collect();
-        Ok(HistoryResult {
-            publications,
-            epoch: page.top.position.epoch,
-            offset: page.top.position.offset,
-        })
+        let (redis, bytes) = (&self.shared.redis, self.shared.page_bytes);
+        Ok(history::read(redis, &feed, encoding, asked, HISTORY, bytes).await)
     }
 
     /// Somebody subscribed: others may see it.
@@ -194,7 +153,7 @@ impl ClientSession {
     }
 
     /// It is subscribed no more.
-    pub(super) async fn left(&self, _name: &str, sub: &Sub) {
+    pub(super) async fn left(&self, sub: &Sub) {
         let features = sub.features;
         let feed = sub.subscription.channel.feed();
         if features.presence {

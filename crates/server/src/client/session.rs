@@ -218,7 +218,7 @@ impl ClientSession {
     /// Forgets a subscription, whether it is there or not.
     pub(super) async fn unsubscribe(&mut self, channel: &str) {
         if let Some(sub) = self.subs.remove(channel) {
-            self.left(channel, &sub).await;
+            self.left(&sub).await;
         }
     }
 

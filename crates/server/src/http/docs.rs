@@ -4,13 +4,13 @@
 
 use axum::{
     http::{HeaderValue, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 
+use crate::page::document;
+
 const PAGE: &str = include_str!("docs.html");
-/// Stands in the page where the nonce goes.
-const NONCE: &str = "{{nonce}}";
 
 /// The description, which is the same for everybody and as old as the process.
 pub(super) fn description(json: Bytes) -> Response {
@@ -26,30 +26,13 @@ pub(super) fn description(json: Bytes) -> Response {
 
 /// The page.
 pub(super) fn page() -> Response {
-    let nonce = format!("{:032x}", rand::random::<u128>());
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    let policy = HeaderValue::from_str(&policy).expect("a nonce of hexadecimal digits");
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, Html(PAGE.replace(NONCE, &nonce))).into_response()
+    document(PAGE)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NONCE, PAGE};
+    use super::PAGE;
+    use crate::page::NONCE;
 
     #[test]
     fn the_page_needs_nothing_from_elsewhere() {
