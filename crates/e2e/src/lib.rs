@@ -3,6 +3,7 @@
 //! Never part of a release. Like a test, it panics where something is not as it must be.
 
 mod client;
+pub mod bench;
 pub mod faults;
 mod ledger;
 mod process;

@@ -1,0 +1,3 @@
+//! What the benchmark measured, and how it is shown.
+
+pub mod report;
