@@ -15,12 +15,6 @@ use crate::{Error, Inspector, Keys, record::record, script::PAGE};
 const LOOKS: usize = 1_000;
 /// How many it reads at a time.
 const STEP: usize = 250;
-/// Everything that is known of a job but its payload and result, which may be long.
-const FIELDS: [&str; 19] = [
-    "state", "kind", "tenant", "topic", "priority", "attempt", "back", "max", "created", "due",
-    "started", "finished", "worker", "expires", "extra", "key", "cancel", "from", "error",
-];
-
 /// Which jobs.
 #[derive(Clone, Debug)]
 pub struct Browse<'a> {
@@ -193,15 +187,18 @@ impl Inspector {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut pipeline = redis::pipe();
-        for id in &ids {
-            pipeline.cmd("HMGET").arg(keys.job(*id)).arg(&FIELDS);
-        }
-        let jobs: Vec<Vec<Option<Vec<u8>>>> = self.redis().pipe(&pipeline).await?;
-        let read = |(id, values): (JobId, Vec<Option<Vec<u8>>>)| {
-            let fields = FIELDS.iter().zip(values);
-            let fields = fields.filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
-            Some((id, record(keys.queue(), id, &fields.collect())?))
+        let mut cmd = redis::cmd("MGET");
+        cmd.arg(ids.iter().map(|id| keys.job(*id)).collect::<Vec<_>>());
+        let jobs: Vec<Option<Vec<u8>>> = self.redis().query(&cmd).await?;
+        let read = |(id, stored): (JobId, Option<Vec<u8>>)| {
+            let job = record(keys.queue(), id, &stored?, &[])?;
+            // They may be long.
+            let job = JobRecord {
+                payload: None,
+                result: None,
+                ..job
+            };
+            Some((id, job))
         };
         Ok(ids.into_iter().zip(jobs).filter_map(read).collect())
     }

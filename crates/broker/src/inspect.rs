@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use protocol::{JobId, JobRecord, JobState, Priority, QueueName, Tenant};
 use serde::Serialize;
 
-use crate::{
-    Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, pairs::pairs, record::record,
-};
+use crate::{Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, pairs::pairs};
 
 /// How many jobs a queue has in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -141,20 +139,7 @@ impl Inspector {
         limit: usize,
     ) -> Result<Vec<JobRecord>, Error> {
         let ids = self.ids(queue, state, limit).await?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let keys = self.keys(queue);
-        let mut pipeline = redis::pipe();
-        for id in &ids {
-            pipeline.hgetall(keys.job(*id));
-        }
-        let hashes: Vec<HashMap<String, Vec<u8>>> = self.redis.pipe(&pipeline).await?;
-        Ok(ids
-            .into_iter()
-            .zip(hashes)
-            .filter_map(|(id, hash)| record(queue, id, &hash))
-            .collect())
+        self.redis.records(&self.keys(queue), &ids).await
     }
 
     /// The ids of up to `limit` jobs of a state, in the same order.
@@ -173,10 +158,8 @@ impl Inspector {
 
     /// One job, if the queue has it.
     pub async fn get(&self, queue: &QueueName, id: JobId) -> Result<Option<JobRecord>, Error> {
-        let mut cmd = redis::cmd("HGETALL");
-        cmd.arg(self.keys(queue).job(id));
-        let hash: HashMap<String, Vec<u8>> = self.redis.query(&cmd).await?;
-        Ok(record(queue, id, &hash))
+        let records = self.redis.records(&self.keys(queue), &[id]).await?;
+        Ok(records.into_iter().next())
     }
 
     /// One job, in whichever queue has it.

@@ -27,9 +27,14 @@ impl Keys {
         &self.base
     }
 
-    /// The hash of a job.
+    /// A job.
     pub(crate) fn job(&self, id: JobId) -> String {
         format!("{}job:{id}", self.base)
+    }
+
+    /// The payload of a job that is too long to be written with it each time.
+    pub(crate) fn body(&self, id: JobId) -> String {
+        format!("{}body:{id}", self.base)
     }
 
     /// The sorted set of a state's jobs. Waiting jobs are in lists instead.

@@ -54,6 +54,7 @@ mod script;
 mod settings;
 mod sink;
 mod span;
+mod stored;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wake;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{Durability, IdempotencyKey, Job, JobId, QueueName, Topic};
+use protocol::{Durability, EventLevel, IdempotencyKey, Job, JobId, QueueName, Topic};
 use rand::RngExt as _;
 use redis::ScriptInvocation;
 use serde_json::value::RawValue;
@@ -272,9 +272,11 @@ impl Batcher {
             submission.write(&mut call);
         }
         let durability = self.durable.durability();
-        let rows: Vec<Row> = self.durable.script(&call).await?;
-        rows.into_iter()
-            .map(|row| receipt(row, durability))
+        let rows: Vec<redis::Value> = self.durable.script(&call).await?;
+        batch
+            .iter()
+            .zip(rows)
+            .map(|(submission, row)| receipt(submission.id, row, durability))
             .collect()
     }
 }
@@ -282,36 +284,95 @@ impl Batcher {
 impl Submission {
     fn write(&self, call: &mut ScriptInvocation<'_>) {
         let (id, job, options) = (self.id.to_string(), &self.job, &self.job.options);
+        let topic = options.topic.as_ref().map_or(&*id, Topic::as_str);
+        let extra = Extra::of(options, &self.metadata).stored();
+        let payload = job.payload.get();
         call.arg(&id)
             .arg(job.kind.as_str())
             .arg(options.tenant.as_str())
-            .arg(options.topic.as_ref().map_or(&*id, Topic::as_str))
+            .arg(topic)
             .arg(options.priority.line())
-            .arg(options.events.as_str())
-            .arg(options.delay_ms)
-            .arg(options.run_at.unwrap_or(0))
-            .arg(options.ttl_ms.unwrap_or(0))
-            .arg(options.max_attempts)
-            .arg(options.key.as_ref().map_or("", IdempotencyKey::as_str))
-            .arg(job.payload.get())
-            .arg(options.announce.as_ref().map_or("", |value| value.get()))
-            .arg(Extra::of(options, &self.metadata).stored());
+            .arg(
+                format_args!(
+                    "{} {} {}",
+                    options.max_attempts,
+                    options.priority.line(),
+                    options.events.as_str()
+                )
+                .to_string(),
+            );
+        // What scripts only copy comes as it is stored: `lua/job.lua` says how.
+        let stored_topic = if topic == id { "=" } else { topic };
+        let mut tail = format!(
+            "{} {} {stored_topic} {}",
+            job.kind,
+            options.tenant,
+            payload.len()
+        );
+        if !extra.is_empty() {
+            tail = format!("{tail} extra={}", extra.len());
+        }
+        call.arg(tail)
+            .arg([payload, &extra].concat())
+            .arg(payload.len());
+        let key = options.key.as_ref().map_or("", IdempotencyKey::as_str);
+        let (delay, run_at, ttl) = (
+            options.delay_ms,
+            options.run_at.unwrap_or(0),
+            options.ttl_ms.unwrap_or(0),
+        );
+        if delay == 0 && run_at == 0 && ttl == 0 && key.is_empty() {
+            call.arg("");
+        } else {
+            call.arg(format!("{delay} {run_at} {ttl} {key}"));
+        }
+        let say = match (&options.announce, options.events) {
+            (Some(announce), _) => announce.get(),
+            (None, EventLevel::All) => "",
+            (None, EventLevel::Outcome) => "-",
+        };
+        call.arg(say);
     }
 }
 
 /// What became of a job, its id, the epoch and offset of its log, and of one that was there its state, result and
-/// error.
-type Row = (u8, String, String, u64, String, String, String);
+/// error. Of the others there is nothing to say, so the script says less.
+type Known = (u8, String, String, u64, String, String, String);
+type New = (u8, String, String, u64);
 
-fn receipt(row: Row, durability: Durability) -> Result<Result<Receipt, SubmitError>, Error> {
-    let (status, id, epoch, offset, state, result, error) = row;
+fn receipt(
+    id: JobId,
+    row: redis::Value,
+    durability: Durability,
+) -> Result<Result<Receipt, SubmitError>, Error> {
+    let long = matches!(&row, redis::Value::Array(parts) if parts.len() > 4);
+    let (status, other, epoch, offset, state, result, error) = if long {
+        redis::from_redis_value::<Known>(row).map_err(|error| Error::Stored(error.to_string()))?
+    } else {
+        let (status, other, epoch, offset) = redis::from_redis_value::<New>(row)
+            .map_err(|error| Error::Stored(error.to_string()))?;
+        (
+            status,
+            other,
+            epoch,
+            offset,
+            String::new(),
+            String::new(),
+            String::new(),
+        )
+    };
     // Only of one that was there already there is more to read; most are new.
     let known = status == 1;
+    let id = if known {
+        other
+            .parse()
+            .map_err(|error| Error::Stored(format!("a job's id: {error}")))?
+    } else {
+        id
+    };
     Ok(match status {
         0 | 1 => Ok(Receipt {
-            id: id
-                .parse()
-                .map_err(|error| Error::Stored(format!("a job's id: {error}")))?,
+            id,
             duplicate: known,
             durability,
             state: known.then(|| state.parse().ok()).flatten(),

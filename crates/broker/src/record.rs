@@ -1,57 +1,92 @@
-//! Reads a job as it is stored.
+//! What an operator or an owner sees of a stored job.
 
-use std::{collections::HashMap, str::FromStr};
-
-use protocol::{JobId, JobRecord, Priority, QueueName};
+use protocol::{JobId, JobRecord, Priority, QueueName, Tenant};
+use redis::Pipeline;
 use serde_json::value::RawValue;
 
-use crate::extra::Extra;
+use crate::{Error, Keys, Redis, extra::Extra, stored::Stored};
 
-/// Reads a job's hash. A damaged field reads as absent or as its default, so that an operator still sees the job.
+impl Redis {
+    /// Reads jobs with all that is known of them, in the order of their ids; those that are not there are left out.
+    pub(crate) async fn records(
+        &self,
+        keys: &Keys,
+        ids: &[JobId],
+    ) -> Result<Vec<JobRecord>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = Pipeline::with_capacity(2 * ids.len());
+        for id in ids {
+            // Most have nothing apart, and what is not there costs next to nothing.
+            pipeline.get(keys.job(*id)).get(keys.body(*id));
+        }
+        let found: Vec<Option<Vec<u8>>> = self.pipe(&pipeline).await?;
+        let found = ids.iter().zip(found.chunks(2));
+        Ok(found
+            .filter_map(|(id, parts)| {
+                let apart = parts[1].as_deref().unwrap_or_default();
+                record(keys.queue(), *id, parts[0].as_deref()?, apart)
+            })
+            .collect())
+    }
+}
+
+/// Reads a job. What is damaged reads as absent or as its default, so that an operator still sees the job.
 pub(crate) fn record(
     queue: &QueueName,
     id: JobId,
-    hash: &HashMap<String, Vec<u8>>,
+    stored: &[u8],
+    apart: &[u8],
 ) -> Option<JobRecord> {
-    let text = |name: &str| {
-        hash.get(name)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+    let Some(job) = Stored::read(stored) else {
+        let state = stored.split(|byte| *byte == b' ').next()?;
+        let line = format!(
+            "{} 0 0 1 1 all 0 0 unknown public = 0\n",
+            std::str::from_utf8(state).ok()?
+        );
+        Stored::read(line.as_bytes())?;
+        return record(queue, id, line.as_bytes(), &[]);
     };
-    let extra = Extra::read(hash.get("extra").map_or(&[], Vec::as_slice));
-    let json = |name: &str| text(name).and_then(|text| RawValue::from_string(text.to_owned()).ok());
+    let extra = Extra::read(job.extra(apart));
+    let json = |bytes: &[u8]| {
+        let text = String::from_utf8(bytes.to_vec()).ok()?;
+        RawValue::from_string(text).ok()
+    };
     Some(JobRecord {
         id,
         queue: queue.clone(),
-        kind: parsed(text("kind")).or_else(|| "unknown".parse().ok())?,
-        state: parsed(text("state"))?,
-        tenant: parsed(text("tenant")).unwrap_or_else(protocol::Tenant::public),
-        topic: parsed(text("topic")).or_else(|| id.to_string().parse().ok())?,
-        priority: match text("priority") {
-            Some("0") => Priority::High,
-            Some("2") => Priority::Low,
+        kind: job.kind.parse().or_else(|_| "unknown".parse()).ok()?,
+        state: job.state.parse().ok()?,
+        tenant: job.tenant.parse().unwrap_or_else(|_| Tenant::public()),
+        topic: job
+            .topic
+            .and_then(|topic| topic.parse().ok())
+            .or_else(|| id.to_string().parse().ok())?,
+        priority: match job.priority {
+            0 => Priority::High,
+            2 => Priority::Low,
             _ => Priority::Normal,
         },
-        attempt: parsed(text("attempt")).unwrap_or(0),
-        handed_back: parsed(text("back")).unwrap_or(0),
-        max_attempts: parsed(text("max")).unwrap_or(1),
-        created_at: parsed(text("created")).unwrap_or(0),
-        due_at: parsed(text("due")),
-        started_at: parsed(text("started")),
-        finished_at: parsed(text("finished")),
-        worker: text("worker").map(str::to_owned),
-        expires_at: parsed(text("expires")),
+        attempt: job.attempt,
+        handed_back: job.back,
+        max_attempts: job.max,
+        created_at: job.created,
+        due_at: job.parsed("due"),
+        started_at: job.parsed("started"),
+        finished_at: job.parsed("finished"),
+        worker: job.option("worker").map(str::to_owned),
+        expires_at: job.parsed("expires"),
         timeout_ms: extra.timeout_ms,
         retry: extra.retry,
-        key: parsed(text("key")),
-        cancel_at: parsed(text("cancel")),
-        output_from: parsed(text("from")),
+        key: job.parsed("key"),
+        cancel_at: job.parsed("cancel"),
+        output_from: job.parsed("from"),
         trace: extra.trace,
-        payload: json("payload"),
-        result: json("result"),
-        error: text("error").and_then(|text| serde_json::from_str(text).ok()),
+        payload: json(job.payload(apart)),
+        result: job.outcome("result").and_then(json),
+        error: job
+            .outcome("error")
+            .and_then(|json| serde_json::from_slice(json).ok()),
     })
-}
-
-fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
-    text.and_then(|text| text.parse().ok())
 }

@@ -11,6 +11,7 @@ use crate::{
     handle::{Action, Op},
     outcome::Outcome,
     script::{self, WORK},
+    stored::Stored,
 };
 
 /// What a round asks for. Sent again unchanged when its answer was lost.
@@ -48,19 +49,8 @@ pub(crate) struct Claim {
     pub(crate) job: Result<Job, Failure>,
 }
 
-type Bytes = Vec<u8>;
-type Row = (
-    Bytes,
-    u32,
-    Bytes,
-    Bytes,
-    Bytes,
-    u32,
-    u32,
-    bool,
-    Bytes,
-    Bytes,
-);
+/// A claimed job: its id, the job as it is stored, and its payload where that is apart.
+type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
 
 impl Round<'_> {
     pub(crate) async fn run(
@@ -117,20 +107,20 @@ fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
 }
 
 /// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
-fn decode(queue: &QueueName, row: Row) -> Option<Claim> {
-    let (id, attempt, kind, tenant, topic, max_attempts, handed_back, cancelled, payload, extra) =
-        row;
-    let Some(id) = text(&id).ok().and_then(|text| text.parse().ok()) else {
+fn decode(queue: &QueueName, (id, record, apart): Row) -> Option<Claim> {
+    let id = text(&id).ok().and_then(|text| text.parse::<JobId>().ok());
+    // A script has read its head, or it would not have been claimed.
+    let (Some(id), Some(stored)) = (id, Stored::read(&record)) else {
         // Without an id nothing can be written about it; its lease runs out until its attempts do.
-        tracing::error!(%queue, id = ?String::from_utf8_lossy(&id), "a job with a damaged id was claimed");
+        tracing::error!(%queue, ?id, "a job with a damaged id was claimed");
         return None;
     };
-    let extra = Extra::read(&extra);
-    let job = decode_job(&kind, &tenant, &topic, payload)
+    let extra = Extra::read(stored.extra(&apart));
+    let job = decode_job(id, &stored, stored.payload(&apart))
         .map_err(|why| Failure::new(FailureCode::Undecodable, why))
         .map(|job| Job {
             options: JobOptions {
-                max_attempts,
+                max_attempts: stored.max,
                 timeout_ms: extra.timeout_ms,
                 retry: extra.retry,
                 trace: extra.trace,
@@ -140,20 +130,24 @@ fn decode(queue: &QueueName, row: Row) -> Option<Claim> {
         });
     Some(Claim {
         id,
-        attempt,
-        max_attempts,
-        handed_back,
-        cancelled,
+        attempt: stored.attempt,
+        max_attempts: stored.max,
+        handed_back: stored.back,
+        cancelled: stored.option("cancel").is_some(),
         metadata: extra.metadata,
         job,
     })
 }
 
-fn decode_job(kind: &[u8], tenant: &[u8], topic: &[u8], payload: Bytes) -> Result<Job, String> {
-    let kind = Kind::new(text(kind)?).map_err(|error| format!("kind: {error}"))?;
-    let tenant = Tenant::new(text(tenant)?).map_err(|error| format!("tenant: {error}"))?;
-    let topic = Topic::new(text(topic)?).map_err(|error| format!("topic: {error}"))?;
-    let payload = String::from_utf8(payload).map_err(|_| "the payload is not UTF-8")?;
+fn decode_job(id: JobId, stored: &Stored<'_>, payload: &[u8]) -> Result<Job, String> {
+    let kind = Kind::new(stored.kind).map_err(|error| format!("kind: {error}"))?;
+    let tenant = Tenant::new(stored.tenant).map_err(|error| format!("tenant: {error}"))?;
+    let topic = match stored.topic {
+        Some(topic) => Topic::new(topic),
+        None => Topic::new(id.to_string()),
+    };
+    let topic = topic.map_err(|error| format!("topic: {error}"))?;
+    let payload = String::from_utf8(payload.to_vec()).map_err(|_| "the payload is not UTF-8")?;
     let payload = RawValue::from_string(payload)
         .map_err(|error| format!("the payload is not JSON: {error}"))?;
     let options = JobOptions {
@@ -179,19 +173,13 @@ mod tests {
     use super::decode;
 
     fn row(id: &str, kind: &str, payload: &[u8]) -> super::Row {
-        let field = |text: &str| text.as_bytes().to_vec();
-        (
-            field(id),
-            2,
-            field(kind),
-            field("public"),
-            field("lobby"),
-            5,
-            0,
-            false,
-            payload.to_vec(),
-            Vec::new(),
+        let mut record = format!(
+            "active 2 0 5 1 all 1 r {kind} public lobby {}\n",
+            payload.len()
         )
+        .into_bytes();
+        record.extend_from_slice(payload);
+        (id.as_bytes().to_vec(), record, Vec::new())
     }
 
     #[test]
@@ -202,7 +190,7 @@ mod tests {
         assert_eq!((whole.attempt, whole.max_attempts), (2, 5));
         assert!(whole.job.is_ok());
         for (kind, payload) in [
-            ("", &b"{}"[..]),
+            ("a:b", &b"{}"[..]),
             ("chat", b"{"),
             ("chat", b"\xff"),
             ("chat", b""),

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use protocol::{Failure, FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
+use protocol::{FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
 
-use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE};
+use crate::{Error, Inspector, Keys, Redis, pairs::pairs, record::record, script::PAGE};
 
 /// How many jobs a page has at most.
 const PAGE_SIZE: usize = 500;
@@ -60,11 +60,6 @@ impl Inspector {
         }
     }
 }
-
-/// What is read of each job.
-const FIELDS: [&str; 7] = [
-    "state", "kind", "tenant", "error", "created", "started", "finished",
-];
 
 impl Scan {
     /// The next page, which may be empty; `None` after the last.
@@ -191,40 +186,26 @@ impl Scan {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut pipeline = redis::pipe();
-        for id in &ids {
-            pipeline.cmd("HMGET").arg(self.keys.job(*id)).arg(&FIELDS);
-        }
-        let jobs: Vec<Vec<Option<Vec<u8>>>> = self.redis.pipe(&pipeline).await?;
+        let mut cmd = redis::cmd("MGET");
+        cmd.arg(ids.iter().map(|id| self.keys.job(*id)).collect::<Vec<_>>());
+        let jobs: Vec<Option<Vec<u8>>> = self.redis.query(&cmd).await?;
         let now = self.now().await?;
-        let summary = |(id, fields): (JobId, Vec<Option<Vec<u8>>>)| {
-            let text = |name: &str| {
-                let place = FIELDS.iter().position(|field| *field == name)?;
-                std::str::from_utf8(fields.get(place)?.as_deref()?).ok()
-            };
-            if text("state")? != self.state.as_str() {
+        let summary = |(id, stored): (JobId, Option<Vec<u8>>)| {
+            let job = record(self.keys.queue(), id, &stored?, &[])?;
+            if job.state != self.state {
                 return None;
             }
-            let since = text(match self.state {
-                JobState::Waiting | JobState::Delayed => "created",
-                JobState::Active => "started",
-                _ => "finished",
-            });
-            // As in a record: what is damaged reads as absent or as its default.
+            let since = match self.state {
+                JobState::Waiting | JobState::Delayed => Some(job.created_at),
+                JobState::Active => job.started_at,
+                _ => job.finished_at,
+            };
             Some(JobSummary {
                 id,
-                kind: text("kind")
-                    .and_then(|kind| kind.parse().ok())
-                    .or_else(|| "unknown".parse().ok())?,
-                tenant: text("tenant")
-                    .and_then(|tenant| tenant.parse().ok())
-                    .unwrap_or_else(Tenant::public),
-                error: text("error")
-                    .and_then(|error| serde_json::from_str::<Failure>(error).ok())
-                    .map(|failure| failure.code),
-                age_ms: since
-                    .and_then(|since| since.parse().ok())
-                    .map_or(0, |since| now.saturating_sub(since)),
+                kind: job.kind,
+                tenant: job.tenant,
+                error: job.error.map(|failure| failure.code),
+                age_ms: since.map_or(0, |since| now.saturating_sub(since)),
             })
         };
         Ok(ids.into_iter().zip(jobs).filter_map(summary).collect())

@@ -15,6 +15,7 @@ fn writing(flags: &str, body: &str) -> Script {
     let body = body.replace("--@transitions", include_str!("lua/transitions.lua"));
     let shared = [
         include_str!("lua/prelude.lua"),
+        include_str!("lua/job.lua"),
         include_str!("lua/log.lua"),
         include_str!("lua/lines.lua"),
         include_str!("lua/finish.lua"),
@@ -51,13 +52,15 @@ pub(crate) static PAGE: LazyLock<Script> = LazyLock::new(|| {
 });
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
-        "#!lua flags=no-writes\n{}",
+        "#!lua flags=no-writes\n{}{}",
+        include_str!("lua/position.lua"),
         include_str!("lua/tops.lua")
     ))
 });
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
-        "#!lua flags=no-writes\n{}",
+        "#!lua flags=no-writes\n{}{}",
+        include_str!("lua/position.lua"),
         include_str!("lua/history.lua")
     ))
 });
@@ -65,6 +68,8 @@ pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
 pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
     let shared = [
         include_str!("lua/prelude.lua"),
+        // Rooms belong to no job.
+        "local read, touch",
         include_str!("lua/log.lua"),
         include_str!("lua/publish.lua"),
     ]

@@ -29,10 +29,11 @@ end
 local lost, cancelled = {}, {}
 for i = 6, #ARGV, 2 do
   local id, attempt = ARGV[i], ARGV[i + 1]
-  local f = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempt', 'worker', 'cancel')
-  if f[1] == 'active' and f[2] == attempt and f[3] == worker then
+  -- The head of a job is its first line.
+  local head = string.match(redis.call('GET', base .. 'job:' .. id) or '', '^[^\n]*')
+  if string.match(head, '^active (%d+) ') == attempt and string.match(head, ' worker=(%S+)') == worker then
     redis.call('ZADD', base .. 'active', deadline, id)
-    if f[4] then cancelled[#cancelled + 1] = id end
+    if string.find(head, ' cancel=', 1, true) then cancelled[#cancelled + 1] = id end
   else
     lost[#lost + 1] = id
   end

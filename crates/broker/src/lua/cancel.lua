@@ -3,6 +3,7 @@
 --@transitions
 local owner, leave_active_ones, n = arg(), arg() == '1', number()
 local reply = {}
+preload({ unpack(ARGV, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
   local job = read(id)
@@ -13,8 +14,11 @@ for i = 1, n do
     close(id, job, 'cancelled')
     reply[i] = 'ok'
   elseif job.state == 'active' and not leave_active_ones then
-    if not job.cancel then redis.call('HSET', base .. 'job:' .. id, 'cancel', int(now)) end
-    tell(job.worker, 'cancel ' .. id .. ' ' .. int(job.attempt))
+    if not job.cancel then
+      job.cancel = now
+      touch(job)
+    end
+    tell(job.worker, 'cancel ' .. id .. ' ' .. job.attempt)
     reply[i] = 'requested'
   else
     reply[i] = job.state

@@ -3,6 +3,7 @@
 --@transitions
 local only, n = arg(), number()
 local reply = {}
+preload({ unpack(ARGV, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
   local job = read(id)
@@ -14,12 +15,12 @@ for i = 1, n do
     if job.state == 'waiting' or job.state == 'delayed' then
       withdraw(id, job)
       close(id, job, 'cancelled')
-      job.state = 'cancelled'
+      write_additions()
     end
     redis.call('ZREM', base .. job.state, id)
-    local tenant, key = forget(id, job.state)
-    if key then
-      local owned = base .. 'key:' .. tenant .. ':' .. key
+    forget({ id }, job.state)
+    if job.key then
+      local owned = base .. 'key:' .. job.tenant .. ':' .. job.key
       if string.sub(redis.call('GET', owned) or '', 42) == id then redis.call('UNLINK', owned) end
     end
     count('deleted')

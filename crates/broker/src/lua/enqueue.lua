@@ -18,77 +18,106 @@ local function is_full(tenant, bytes)
 end
 
 -- The reply of a job: what became of it (0 stored, 1 there already, 2 conflict, 3 full), its id, the epoch and
--- offset of its log, and of one that was there its state, result and error.
-local function known(id, topic)
-  local f = redis.call('HMGET', base .. 'job:' .. id, 'topic', 'state', 'result', 'error')
-  local log = open(f[1] or topic)
-  return { 1, id, log.epoch, log.offset, f[2] or '', f[3] or '', f[4] or '' }
+-- offset of its log, and of one that was there its state, result and error. Whoever guesses the id of another tenant's
+-- job learns nothing of it.
+local function conflict(id) return { 2, id, '', 0, '', '', '' } end
+local function known(id, tenant, topic)
+  local job = read(id)
+  if job.state and job.tenant ~= tenant then return conflict(id) end
+  local log = open(job.topic or topic)
+  local outcome = job.state and string.sub(job.body, job.apart and 1 or job.bytes + 1) or ''
+  return { 1, id, log.epoch, log.offset, job.state or '', job.result and outcome or '', job.error and outcome or '' }
+end
+
+local born = birth()
+-- What every job of this script begins with, and what most are answered.
+local fresh_head, stored = 'waiting 0 0 ', {}
+local function answer(epoch, offset)
+  if offset > 0 then return { 0, '', epoch, offset } end
+  local one = stored[epoch]
+  if not one then
+    one = { 0, '', epoch, 0 }
+    stored[epoch] = one
+  end
+  return one
+end
+
+-- A job that belongs to a key, is delayed, or may expire.
+local function special(id, kind, tenant, payload, options)
+  local delay, run_at, ttl, key = string.match(options, '^(%d+) (%d+) (%d+) (.*)$')
+  delay, run_at, ttl = tonumber(delay), tonumber(run_at), tonumber(ttl)
+  local due = run_at > 0 and run_at or now + delay
+  local found = { due = due > now and due, expires = ttl > 0 and math.max(due, now) + ttl }
+  if key ~= '' then
+    local owner = base .. 'key:' .. tenant .. ':' .. key
+    local digest = redis.sha1hex(kind .. ' ' .. payload)
+    local claim = redis.call('GET', owner)
+    if claim then
+      local other = string.sub(claim, 42)
+      if string.sub(claim, 1, 40) == digest then found.owner = other elseif other ~= id then found.conflict = true end
+    end
+    found.key, found.name, found.claim = owner, key, digest .. ' ' .. id
+    found.claim_ms = int(keep_key_ms + math.max(0, due - now))
+  end
+  return found
 end
 
 local n = number()
 local reply = {}
 for i = 1, n do
-  local id, kind, tenant, topic, priority, events = arg(), arg(), arg(), arg(), arg(), arg()
-  local delay, run_at, ttl, attempts = number(), number(), number(), arg()
-  local idempotency, payload, announce, extra = arg(), arg(), arg(), arg()
+  local id, kind, tenant, topic, priority, head = arg(), arg(), arg(), arg(), arg(), arg()
+  local tail, body, payload_bytes, options, say = arg(), arg(), number(), arg(), arg()
+  local bytes = #body
+  local more = options ~= '' and special(id, kind, tenant, string.sub(body, 1, payload_bytes), options)
   local key = base .. 'job:' .. id
-  local bytes = #payload + #extra
-  local owner, owner_key, digest
-  if idempotency ~= '' then
-    owner_key = base .. 'key:' .. tenant .. ':' .. idempotency
-    digest = redis.sha1hex(kind .. ' ' .. payload)
-    local found = redis.call('GET', owner_key)
-    if found then
-      local other = string.sub(found, 42)
-      if string.sub(found, 1, 40) == digest then owner = other elseif other ~= id then owner = 'conflict' end
-    end
-  end
-  local held_by = redis.call('HGET', key, 'tenant')
-  if held_by and held_by ~= tenant then
-    -- Whoever guesses the id of another tenant's job learns nothing of it.
-    reply[i] = { 2, id, '', 0, '', '', '' }
-  elseif held_by then
-    reply[i] = known(id, topic)
-  elseif owner == 'conflict' then
-    reply[i] = { 2, id, '', 0, '', '', '' }
-  elseif owner then
-    reply[i] = known(owner, owner)
+  local there = (more or is_full(tenant, bytes)) and redis.call('EXISTS', key) == 1
+  if there then
+    reply[i] = known(id, tenant, topic)
+  elseif more and more.conflict then
+    reply[i] = conflict(id)
+  elseif more and more.owner and more.owner ~= id then
+    reply[i] = known(more.owner, tenant, more.owner)
   elseif is_full(tenant, bytes) then
     count('refused')
-    reply[i] = { 3, id, '', 1000, '', '', '' }
+    reply[i] = { 3, id, '', 1000 }
   else
-    local due = run_at > 0 and run_at or now + delay
-    local delayed = due > now
-    local fields = { 'state', delayed and 'delayed' or 'waiting', 'kind', kind, 'tenant', tenant, 'topic', topic,
-      'priority', priority, 'max', attempts, 'events', events, 'payload', payload, 'created', int(now), 'attempt', 0,
-      'back', 0, 'bytes', bytes }
-    local function field(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-    if extra ~= '' then field('extra', extra) end
-    if owner_key then
-      field('key', idempotency)
-      redis.call('SET', owner_key, digest .. ' ' .. id, 'PX', int(keep_key_ms + math.max(0, due - now)))
+    local apart = payload_bytes > 1024
+    local delayed = more and more.due
+    local stored_job = { delayed and 'delayed 0 0 ' or fresh_head, head, ' ', now, ' ', born, ' ', tail }
+    local function option(name, value) stored_job[#stored_job + 1] = ' ' .. name .. '=' .. value end
+    if apart then option('apart', 1) end
+    if more then
+      if more.key then option('key', more.name) end
+      if more.expires then option('expires', int(more.expires)) end
+      if delayed then option('due', int(delayed)) end
     end
-    if ttl > 0 then
-      local expires = int(math.max(due, now) + ttl)
-      field('expires', expires)
-      redis.call('ZADD', base .. 'expiring', expires, id)
-    end
-    holds, bytes_held = holds + 1, bytes_held + bytes
-    if delayed then
-      field('due', int(due))
-      redis.call('ZADD', base .. 'delayed', int(due), id)
-      change('bytes', bytes)
-      change_tenant('w', tenant, 1)
+    stored_job[#stored_job + 1] = '\n'
+    if not apart then stored_job[#stored_job + 1] = body end
+    if not redis.call('SET', key, table.concat(stored_job), 'NX') then
+      reply[i] = known(id, tenant, topic)
     else
-      local place = int(next_number())
-      field('place', place)
-      enlist(id, priority, tenant, place, bytes)
+      if apart then redis.call('SET', base .. 'body:' .. id, body) end
+      if more then
+        if more.key then redis.call('SET', more.key, more.claim, 'PX', more.claim_ms) end
+        if more.expires then add('expiring', more.expires, id) end
+      end
+      holds, bytes_held = holds + 1, bytes_held + bytes
+      if delayed then
+        add('delayed', delayed, id)
+        change('bytes', bytes)
+        change_tenant('w', tenant, 1)
+      else
+        enlist(id, priority, tenant, next_number(), bytes)
+      end
+      count('enqueued')
+      if say ~= '-' then append(topic, event('queued', id, kind, 0, say)) end
+      if topic == id and say == '-' then
+        reply[i] = answer(now .. born, 0)
+      else
+        local log = open(topic)
+        reply[i] = { 0, '', log.epoch, log.offset }
+      end
     end
-    redis.call('HSET', key, unpack(fields))
-    count('enqueued')
-    if events == 'all' or announce ~= '' then append(topic, event('queued', id, kind, 0, announce)) end
-    local log = open(topic)
-    reply[i] = { 0, id, log.epoch, log.offset, '', '', '' }
   end
 end
 finish()

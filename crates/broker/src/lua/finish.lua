@@ -1,4 +1,4 @@
--- What every script does last: write positions back, publish, count, and wake one worker if any is free to take what
+-- What every script does last: write back what it changed, publish, count, and wake one worker if any is free to take what
 -- waits. The next is woken by the one that was. A queue's gate is shut while it is paused, has as many active jobs as
 -- it may, or has used up its rate.
 local function gate()
@@ -29,6 +29,8 @@ end
 
 local function finish()
   close_logs()
+  write_additions()
+  write_jobs()
   write_counters()
   -- The rings and not the counter say whether anything can be taken.
   local waits = redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +

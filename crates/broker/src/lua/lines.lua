@@ -59,9 +59,25 @@ local function to_ring(priority, tenant)
   redis.call('ZADD', base .. 'ring:' .. priority, 'NX', next_number(), tenant)
 end
 
+-- Members of sorted sets are collected, and added together.
+local additions = {}
+local function add(key, score, member)
+  local list = additions[key]
+  if not list then
+    list = {}
+    additions[key] = list
+  end
+  list[#list + 1] = score
+  list[#list + 1] = member
+end
+local function write_additions()
+  for key, list in pairs(additions) do in_pieces('ZADD', base .. key, list) end
+  additions = {}
+end
+
 -- `place` is the job's old one, where it has been in line before.
 local function enlist(id, priority, tenant, place, bytes)
-  redis.call('ZADD', base .. 'wait:' .. priority .. ':' .. tenant, place, id)
+  add('wait:' .. priority .. ':' .. tenant, place, id)
   to_ring(priority, tenant)
   change('waiting', 1)
   change('bytes', bytes)

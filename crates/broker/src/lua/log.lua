@@ -1,6 +1,7 @@
--- Event logs. A log is a stream whose entry ids are `<offset>-0`, and a hash beside it: e(poch), o(ffset of the
--- newest), f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset).
--- A log is opened once a script and written back once.
+-- Event logs. A log is a list of events with dense offsets, and beside it its position: e(poch), o(ffset of the newest),
+-- f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset). A job
+-- that has a channel of its own holds the position itself; others are hashes. A log is opened once a script and written
+-- back once.
 local logs, opened = {}, {}
 
 -- Which run of Redis this is. It may have lost writes of the run before, whose offsets are given out again: so an old log
@@ -10,10 +11,12 @@ local function this_run()
   if not run then
     local info = redis.pcall('INFO', 'server')
     run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
-    run = string.sub(run, 1, 12)
+    run = run == '' and '0' or string.sub(run, 1, 12)
   end
   return run
 end
+-- What a job keeps of the run in which it was stored.
+local function birth() return string.sub(this_run(), 1, 6) end
 
 local function continue(log)
   local former = (log.former ~= '' and log.former .. ' ' or '') .. log.epoch .. ' ' .. int(log.offset)
@@ -22,25 +25,62 @@ local function continue(log)
   while words > 15 do former, words = string.gsub(former, '^%S+ %S+ ', '', 1), words - 2 end
   log.former, log.epoch = former, fresh_epoch
 end
+
+-- The log of a job's own channel begins with the job. Until it has an event the job alone says where it is.
+local function open_own(log, job)
+  log.job = job
+  local offset, first, bytes, last_run, epoch, former
+  if job.log then
+    offset, first, bytes, last_run, epoch, former = string.match(job.log, '^(%d+):(%d+):(%d+):(%w+):(%w+):?(.*)$')
+  end
+  log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes) or 0
+  log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
+  if last_run then
+    if last_run ~= this_run() then continue(log) end
+  elseif job.born ~= birth() then
+    continue(log)
+  end
+end
 local function open(topic)
   local log = logs[topic]
   if log then return log end
-  log = { key = base .. 'log:' .. topic, top = base .. 'top:' .. topic, channel = base .. 'ch:' .. topic,
-          out = {}, size = 0 }
-  local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p')
-  if top[1] then
-    log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
-    log.former = top[6] or ''
-    if top[5] ~= this_run() then continue(log) end
+  log = { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, size = 0, fresh = {} }
+  local job = read and #topic == 26 and read(topic)
+  if job and job.own then
+    open_own(log, job)
   else
-    -- Without its position a leftover stream can't be continued: a new incarnation begins.
-    redis.call('UNLINK', log.key)
-    log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
-    log.former = ''
+    log.top = base .. 'top:' .. topic
+    local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p')
+    if top[1] then
+      log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
+      log.former = top[6] or ''
+      if top[5] ~= this_run() then continue(log) end
+    else
+      log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
+      log.former = ''
+    end
   end
   logs[topic] = log
   opened[#opened + 1] = log
   return log
+end
+
+-- Puts what was appended in the list, which then holds what the position says: no more, where something of an earlier
+-- incarnation was left, and no less, where the list was lost.
+local function store(log)
+  local n = #log.fresh
+  if n == 0 then return end
+  local length
+  for i = 1, n, 128 do length = redis.call('RPUSH', log.key, unpack(log.fresh, i, math.min(i + 127, n))) end
+  log.fresh = {}
+  local wanted = log.offset - log.first + 1
+  if length > wanted then
+    redis.call('LTRIM', log.key, -wanted, -1)
+  elseif length < wanted then
+    log.first = log.offset - length + 1
+    log.bytes = 0
+    for _, json in ipairs(redis.call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
+  end
 end
 
 local function publish(log)
@@ -54,46 +94,69 @@ local function append(topic, json)
   if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
   local log = open(topic)
   log.offset = log.offset + 1
-  redis.call('XADD', log.key, int(log.offset) .. '-0', 'e', json)
+  log.fresh[#log.fresh + 1] = json
   log.bytes = log.bytes + #json
-  log.out[#log.out + 1] = '{"epoch":"' .. log.epoch .. '","offset":' .. int(log.offset) .. ',"event":' .. json .. '}'
+  log.out[#log.out + 1] = '{"epoch":"' .. log.epoch .. '","offset":' .. log.offset .. ',"event":' .. json .. '}'
   log.size = log.size + #json
   -- A message on a channel stays far below a subscriber's output limit.
-  if log.size > 262144 then publish(log) end
+  if log.size > 262144 then
+    store(log)
+    publish(log)
+  end
   return log
 end
 
--- Trims in strides, so that an entry is read at most once more than it was written.
-local function trim(log)
-  local over = log.offset - log.first + 1 > log_max_events + math.ceil(log_max_events / 8) or log.bytes > log_max_bytes
+-- Takes the oldest events away while `over(log)` holds, in strides.
+local function shorten(log, over)
   local rounds = 0
-  while over and log.first < log.offset and rounds < 20 do
+  while over(log) and rounds < 20 do
     rounds = rounds + 1
-    local entries = redis.call('XRANGE', log.key, '-', '+', 'COUNT', 128)
-    if #entries == 0 then break end
-    for _, entry in ipairs(entries) do
-      local kept = log.offset - log.first + 1
-      if log.first >= log.offset or (kept <= log_max_events and log.bytes <= log_max_bytes - log_max_bytes / 8) then
-        over = false
-        break
-      end
-      log.first = tonumber(string.match(entry[1], '^%d+')) + 1
-      log.bytes = log.bytes - #entry[2][2]
+    local oldest = redis.call('LRANGE', log.key, 0, 127)
+    if #oldest == 0 then break end
+    local n = 0
+    while n < #oldest and over(log) do
+      n = n + 1
+      log.first = log.first + 1
+      log.bytes = log.bytes - #oldest[n]
     end
-    redis.call('XTRIM', log.key, 'MINID', int(log.first) .. '-0')
+    redis.call('LTRIM', log.key, n, -1)
   end
+end
+
+-- Trims in strides, so that an entry is read at most once more than it was written. The newest always stays.
+local function trim(log)
+  if log.offset - log.first + 1 > log_max_events + math.ceil(log_max_events / 8) or log.bytes > log_max_bytes then
+    shorten(log, function()
+      return log.first < log.offset and
+        (log.offset - log.first + 1 > log_max_events or log.bytes > log_max_bytes - log_max_bytes / 8)
+    end)
+  end
+end
+
+local function write_top(log)
+  redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
+    'r', this_run())
+  if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
 end
 
 local function close_logs()
   for _, log in ipairs(opened) do
     if not log.gone then
+      local grown = #log.fresh > 0
+      store(log)
       trim(log)
-      redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
-        'r', this_run())
-      if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
-      local keep = int(math.max(log_ttl, log.keep or 0))
-      redis.call('PEXPIRE', log.top, keep)
-      redis.call('PEXPIRE', log.key, keep)
+      if not log.job then
+        write_top(log)
+        redis.call('PEXPIRE', log.top, log_ttl)
+        redis.call('PEXPIRE', log.key, log_ttl)
+      elseif grown then
+        local job = log.job
+        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. this_run() .. ':' .. log.epoch
+        if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
+        touch(job, job.keep)
+        -- How a job ended is told for as long as its result is kept.
+        if job.keep then redis.call('PEXPIRE', log.key, job.keep) end
+      end
     end
     publish(log)
   end
@@ -102,7 +165,7 @@ end
 -- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
 local function event(kind_of_event, id, kind, attempt, data, err)
   local json = '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
-    ',"time":' .. int(now)
+    ',"time":' .. now
   if data and data ~= '' then json = json .. ',"data":' .. data end
   if err and err ~= '' then json = json .. ',"error":' .. err end
   return json .. '}'

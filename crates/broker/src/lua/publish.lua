@@ -29,8 +29,6 @@ local function log_of(name)
   local log = logs[name]
   if log then return log end
   log = open(name)
-  -- Entries live shorter than the position.
-  if log.offset >= log.first and redis.call('EXISTS', log.key) == 0 then log.first, log.bytes = log.offset + 1, 0 end
   if plain[name] then
     log.out, log.size, plain[name] = plain[name].out, plain[name].size, nil
   end
@@ -39,19 +37,7 @@ end
 
 -- Keeps exactly so many. A history that was made much smaller is cut over several calls.
 local function cut(log)
-  local over = log.offset - log.first + 1 - log.most
-  local rounds = 0
-  while over > 0 and rounds < 20 do
-    rounds = rounds + 1
-    local entries = redis.call('XRANGE', log.key, '-', '+', 'COUNT', math.min(over, 128))
-    if #entries == 0 then break end
-    for _, entry in ipairs(entries) do
-      log.first = tonumber(string.match(entry[1], '^%d+')) + 1
-      log.bytes = log.bytes - #entry[2][2]
-    end
-    redis.call('XTRIM', log.key, 'MINID', int(log.first) .. '-0')
-    over = log.offset - log.first + 1 - log.most
-  end
+  shorten(log, function() return log.offset - log.first + 1 > log.most end)
 end
 
 local n = number()
@@ -82,10 +68,9 @@ for i = 1, n do
 end
 
 for _, log in ipairs(opened) do
+  store(log)
   cut(log)
-  redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
-    'r', this_run())
-  if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
+  write_top(log)
   redis.call('PEXPIRE', log.top, log.meta_ttl)
   if log.grown then redis.call('PEXPIRE', log.key, log.ttl) end
   publish(log)

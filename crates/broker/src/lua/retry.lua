@@ -2,9 +2,9 @@
 --@transitions
 local n = number()
 local reply = {}
+preload({ unpack(ARGV, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
-  local key = base .. 'job:' .. id
   local job = read(id)
   if not job.state then
     reply[i] = 'missing'
@@ -12,12 +12,14 @@ for i = 1, n do
     reply[i] = job.state
   else
     redis.call('ZREM', base .. job.state, id)
-    change(job.state .. '_bytes', -(tonumber(redis.call('HGET', key, 'kept')) or 0))
-    redis.call('HDEL', key, 'finished', 'error', 'due', 'cancel', 'kept', 'expires')
-    redis.call('PERSIST', key)
-    local place = int(next_number())
-    redis.call('HSET', key, 'state', 'waiting', 'back', int(job.attempt), 'place', place)
-    enlist(id, job.priority, job.tenant, place, job.bytes)
+    change(job.state .. '_bytes', -(tonumber(job.kept) or 0))
+    job.state, job.back = 'waiting', job.attempt
+    job.finished, job.due, job.cancel, job.kept, job.expires = nil, nil, nil, nil, nil
+    set_outcome(job)
+    touch(job)
+    redis.call('PERSIST', base .. 'log:' .. id)
+    redis.call('PERSIST', base .. 'body:' .. id)
+    enlist(id, job.priority, job.tenant, next_number(), job.bytes)
     if job.events == 'all' then append(job.topic, event('queued', id, job.kind, job.attempt)) end
     count('rerun')
     reply[i] = 'ok'

@@ -2,34 +2,34 @@
 local keep_completed_ms, keep_failed_ms, keep_jobs, keep_bytes = number(), number(), number(), number()
 local keep_ms = { completed = keep_completed_ms, failed = keep_failed_ms, cancelled = keep_completed_ms }
 
--- Further fields are read with it, in one command.
-local function read(id, ...)
-  local f = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempt', 'worker', 'kind', 'topic', 'events', 'back',
-    'max', 'priority', 'tenant', 'place', 'bytes', 'cancel', 'expires', ...)
-  -- A field that is damaged is as one that is absent: one bad job must not stop the others.
-  local function n(value, default) return tonumber(value) or default end
-  return { state = f[1], attempt = n(f[2], 0), worker = f[3], kind = f[4] or 'unknown', topic = f[5] or id,
-    events = f[6], back = n(f[7], 0), max = n(f[8], 1), priority = int(n(f[9], 1)), tenant = f[10] or 'public',
-    place = int(n(f[11], 0)), bytes = n(f[12], 0), cancel = f[13], expires = n(f[14], false),
-    kind_found = f[4] or '', tenant_found = f[10] or '', more = { f[15], f[16] } }
-end
-
 -- Finished jobs -------------------------------------------------------------------------------------------------
--- A finished job is kept for a while; its log goes with it. What it takes is counted, roughly, in bytes.
-local function forget(id, state)
-  local f = redis.call('HMGET', base .. 'job:' .. id, 'kept', 'tenant', 'key')
-  local kept = tonumber(f[1])
-  if not kept then
-    -- It expired by itself: it took what its like take.
-    local others = redis.call('ZCARD', base .. state) + 1
-    kept = math.floor(((tonumber(redis.call('HGET', base .. 'count', state .. '_bytes')) or 0)
-      + (changes[state .. '_bytes'] or 0)) / others)
+-- Finished jobs are kept for a while; their logs go with them. What they take is counted, roughly, in bytes.
+local function forget(ids, state)
+  for i = 1, #ids, 64 do
+    local last = math.min(i + 63, #ids)
+    local keys, gone, kept_bytes = {}, {}, 0
+    for j = i, last do keys[#keys + 1] = base .. 'job:' .. ids[j] end
+    for j, raw in ipairs(redis.call('MGET', unpack(keys))) do
+      local id = ids[i + j - 1]
+      local head = raw and string.match(raw, '^[^\n]*') or ''
+      local job = jobs[id]
+      if job then job.gone = true end
+      if logs[id] then logs[id].gone = true end
+      local kept = job and tonumber(job.kept) or tonumber(string.match(head, ' kept=(%d+)') or '')
+      if not kept then
+        -- It expired by itself: it took what its like take.
+        local field = state .. '_bytes'
+        kept = math.floor(((tonumber(redis.call('HGET', base .. 'count', field)) or 0) + (changes[field] or 0)) /
+          (redis.call('ZCARD', base .. state) + 1))
+      end
+      kept_bytes = kept_bytes + kept
+      gone[#gone + 1] = keys[j]
+      if head == '' or string.find(head, ' log=', 1, true) then gone[#gone + 1] = base .. 'log:' .. id end
+      if head == '' or string.find(head, ' apart=', 1, true) then gone[#gone + 1] = base .. 'body:' .. id end
+    end
+    redis.call('UNLINK', unpack(gone))
+    change(state .. '_bytes', -kept_bytes)
   end
-  change(state .. '_bytes', -kept)
-  redis.call('UNLINK', base .. 'job:' .. id, base .. 'log:' .. id, base .. 'top:' .. id)
-  local log = logs[id]
-  if log then log.gone = true end
-  return f[2], f[3]
 end
 
 local function trim_finished(state, most)
@@ -37,9 +37,10 @@ local function trim_finished(state, most)
   local trimmed = 0
   local over = math.min(most, redis.call('ZCARD', key) - keep_jobs)
   if over > 0 then
-    local oldest = redis.call('ZPOPMIN', key, over)
-    for i = 1, #oldest, 2 do forget(oldest[i], state) end
-    trimmed = #oldest / 2
+    local oldest, ids = redis.call('ZPOPMIN', key, over), {}
+    for i = 1, #oldest, 2 do ids[#ids + 1] = oldest[i] end
+    forget(ids, state)
+    trimmed = #ids
   end
   local field = state .. '_bytes'
   local bytes = tonumber(redis.call('HGET', base .. 'count', field) or 0)
@@ -49,7 +50,7 @@ local function trim_finished(state, most)
       change(field, -bytes - (changes[field] or 0))
       break
     end
-    forget(oldest[1], state)
+    forget({ oldest[1] }, state)
     trimmed = trimmed + 1
   end
   return trimmed
@@ -57,9 +58,9 @@ end
 
 local function prune(state, most)
   local old = redis.call('ZRANGE', base .. state, '-inf', int(now - keep_ms[state]), 'BYSCORE', 'LIMIT', 0, most)
-  for _, id in ipairs(old) do
-    redis.call('ZREM', base .. state, id)
-    forget(id, state)
+  if #old > 0 then
+    in_pieces('ZREM', base .. state, old)
+    forget(old, state)
   end
   return #old
 end
@@ -69,22 +70,17 @@ local finished = {}
 local function close(id, job, state, data, err)
   local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err))
   local kept = 512 + job.bytes + #(data or '') + #(err or '')
-  if job.topic == id then
-    kept = kept + 256 + log.bytes
-    -- How a job ended is told for as long as its result is kept.
-    log.keep = keep_ms[state]
-  end
-  local key = base .. 'job:' .. id
-  redis.call('HSET', key, 'state', state, 'finished', int(now), 'kept', int(kept))
+  if job.own then kept = kept + 256 + log.bytes end
+  job.state, job.finished, job.kept = state, int(now), int(kept)
   if data then
-    redis.call('HSET', key, 'result', data)
-    redis.call('HDEL', key, 'error', 'cancel')
+    job.cancel = nil
+    set_outcome(job, 'result', data)
   elseif err then
-    redis.call('HSET', key, 'error', err)
+    set_outcome(job, 'error', err)
   end
-  -- Pruning comes first; this is for a system that nobody runs any more.
-  redis.call('PEXPIRE', key, keep_ms[state] + 3600000)
-  redis.call('ZADD', base .. state, int(now), id)
+  -- Pruning comes first; the time is for a system that nobody runs any more.
+  touch(job, keep_ms[state] + 3600000)
+  add(state, now, id)
   change(state .. '_bytes', kept)
   count(state)
   finished[state] = (finished[state] or 0) + 1
@@ -92,6 +88,7 @@ end
 
 -- For each job that ends, up to two old ones go.
 local function trim_all()
+  write_additions()
   for state, n in pairs(finished) do
     local most = n * 2 + 16
     prune(state, most)
@@ -112,9 +109,10 @@ end
 
 -- Back to the place in line that it had.
 local function to_line(id, job)
-  redis.call('HSET', base .. 'job:' .. id, 'state', 'waiting')
-  enlist(id, job.priority, job.tenant, job.place, job.bytes)
-  if job.expires and job.attempt <= job.back then redis.call('ZADD', base .. 'expiring', int(job.expires), id) end
+  job.state = 'waiting'
+  touch(job)
+  enlist(id, job.priority, job.tenant, job.place or next_number(), job.bytes)
+  if job.expires and job.attempt <= job.back then add('expiring', job.expires, id) end
 end
 
 -- Jobs whose worker stopped renewing: again if they have attempts left, else failed.
@@ -122,6 +120,7 @@ local lost = '{"code":"lease_lost","message":"the worker stopped renewing its le
 local function sweep(most)
   local late = redis.call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   in_pieces('ZREM', base .. 'active', late)
+  preload(late)
   for _, id in ipairs(late) do
     local job = read(id)
     if job.state == 'active' then
@@ -130,7 +129,7 @@ local function sweep(most)
       if job.cancel then
         close(id, job, 'cancelled')
       elseif has_attempts(job) then
-        redis.call('HSET', base .. 'job:' .. id, 'error', lost)
+        set_outcome(job, 'error', lost)
         to_line(id, job)
         if job.events == 'all' then append(job.topic, event('retrying', id, job.kind, job.attempt, nil, lost)) end
       else
@@ -144,6 +143,7 @@ end
 -- Waiting and delayed jobs --------------------------------------------------------------------------------------
 -- Takes a job out of wherever it waits.
 local function withdraw(id, job)
+  write_additions()
   if job.state == 'delayed' then
     redis.call('ZREM', base .. 'delayed', id)
     leave_delayed(job.tenant, job.bytes)
@@ -163,7 +163,9 @@ end
 -- Jobs whose time to live was over before an attempt began.
 local expired = '{"code":"expired","message":"the job\'s time to live was over before an attempt began"}'
 local function expire(most)
+  write_additions()
   local late = redis.call('ZRANGE', base .. 'expiring', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  preload(late)
   for _, id in ipairs(late) do
     redis.call('ZREM', base .. 'expiring', id)
     local job = read(id)
@@ -180,13 +182,15 @@ end
 local function promote(most)
   local due = redis.call('ZRANGE', base .. 'delayed', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   in_pieces('ZREM', base .. 'delayed', due)
+  preload(due)
   for _, id in ipairs(due) do
     local job = read(id)
     if job.state == 'delayed' then
       local place = next_number()
       leave_delayed(job.tenant, job.bytes)
-      redis.call('HSET', base .. 'job:' .. id, 'state', 'waiting', 'place', int(place))
-      enlist(id, job.priority, job.tenant, int(place), job.bytes)
+      job.state = 'waiting'
+      touch(job)
+      enlist(id, job.priority, job.tenant, place, job.bytes)
     end
   end
   local parked = redis.call('ZRANGE', base .. 'parked', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)

@@ -4,14 +4,9 @@
 local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(), arg(), number()
 local memory = base .. 'round:' .. worker
 
-local function claim_fields(id)
-  local job = read(id, 'payload', 'extra')
-  job.payload, job.extra = job.more[1] or '', job.more[2] or ''
-  return job
-end
-local function claimed(id, job)
-  return { id, int(job.attempt), job.kind_found, job.tenant_found, job.topic, int(job.max), int(job.back), job.cancel and 1 or 0,
-    job.payload, job.extra }
+-- What a worker gets of a job: its id, the job as it is stored, and a payload that is apart.
+local function given(job)
+  return { job.id, job.raw, job.apart and redis.call('GET', base .. 'body:' .. job.id) or '' }
 end
 
 local past = redis.call('GET', memory)
@@ -21,9 +16,9 @@ if past then
     local replayed, claims = {}, {}
     for status in string.gmatch(statuses, '.') do replayed[#replayed + 1] = tonumber(status) end
     for id, attempt in string.gmatch(ids, '(%w+):(%d+)') do
-      local job = claim_fields(id)
+      local job = read(id)
       if job.state == 'active' and job.worker == worker and job.attempt == tonumber(attempt) then
-        claims[#claims + 1] = claimed(id, job)
+        claims[#claims + 1] = given(job)
       end
     end
     return { replayed, claims, -1 }
@@ -31,7 +26,9 @@ if past then
 end
 
 -- What it finished ---------------------------------------------------------------------------------------------
-local statuses, ended = {}, {}
+local statuses, ended, subjects = {}, {}, {}
+for i = 1, ops do subjects[i] = ARGV[cursor + i * 5 - 3] end
+preload(subjects)
 for i = 1, ops do
   local op, id, attempt, a, b = arg(), arg(), number(), arg(), arg()
   local job = read(id)
@@ -46,23 +43,23 @@ for i = 1, ops do
     else
       ended[#ended + 1] = id
       leave_active(job)
-      local key = base .. 'job:' .. id
       if op == 'complete' then
         close(id, job, 'completed', a)
       elseif job.cancel or op == 'cancel' then
         -- Whatever else became of an attempt that was told to end: the job is cancelled.
         close(id, job, 'cancelled')
       elseif op == 'retry' and has_attempts(job) then
-        local due = int(now + tonumber(b))
-        redis.call('HSET', key, 'state', 'delayed', 'error', a, 'due', due)
-        redis.call('ZADD', base .. 'delayed', due, id)
+        local due = now + tonumber(b)
+        job.state, job.due = 'delayed', int(due)
+        set_outcome(job, 'error', a)
+        touch(job)
+        add('delayed', due, id)
         change('bytes', job.bytes)
         change_tenant('w', job.tenant, 1)
         if job.events == 'all' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
         count('retried')
       elseif op == 'back' then
         job.back = job.back + 1
-        redis.call('HSET', key, 'back', job.back)
         to_line(id, job)
         count('handed_back')
       else
@@ -90,6 +87,7 @@ if want > 0 then
   expire(64)
   promote(128)
   look_aside(knows, want)
+  write_additions()
   goal, gate_wait = gate()
   goal = math.min(want, goal)
 end
@@ -118,46 +116,47 @@ local function spend_rate(tenant, taken)
   redis.call('SET', key, string.format('%.3f', full_at), 'PX', int(math.ceil(full_at - now)))
 end
 
-local claims, ids, leases, told = {}, {}, {}, {}
+local claims, ids, told = {}, {}, {}
+local broken = '{"code":"undecodable","message":"the stored job is damaged"}'
 local function take(id, place, tenant)
-  local job = claim_fields(id)
-  if job.state ~= 'waiting' then
-    -- Its hash is lost or damaged.
-    return leave_line(tenant, job.bytes)
+  local job = read(id)
+  if job.damaged then
+    leave_line(tenant, 0)
+    job.fixed = '1 1 outcome 0 0 unknown ' .. tenant .. ' = 0'
+    return close(id, job, 'failed', nil, broken)
   end
-  -- What is damaged is taken, and fails with the reason.
-  local known_here = job.kind_found == '' or knows(job.kind)
+  -- It is lost.
+  if job.state ~= 'waiting' then return leave_line(tenant, job.bytes) end
+  local known_here = knows(job.kind)
   local other = not known_here and who_knows(job.kind)
-  local may_expire = job.expires and job.attempt <= job.back
-  if other and not (may_expire and job.expires <= now) then
+  local expires = job.attempt <= job.back and tonumber(job.expires)
+  if other and not (expires and expires <= now) then
     set_aside(id, job.kind, place)
     if not told[other] then tell(other, 'look') end
     told[other] = true
     return
   end
   leave_line(tenant, job.bytes)
-  if may_expire then
+  if expires then
     redis.call('ZREM', base .. 'expiring', id)
-    if job.expires <= now then
+    if expires <= now then
       count('expired')
       return close(id, job, 'failed', nil, expired)
     end
   end
   if not known_here then return fail_unknown(id, job) end
   job.attempt = job.attempt + 1
-  local key = base .. 'job:' .. id
-  redis.call('HSET', key, 'state', 'active', 'attempt', int(job.attempt), 'worker', worker, 'started', int(now))
+  job.state, job.worker, job.started, job.place = 'active', worker, now, place
+  touch(job)
   change_tenant('a', job.tenant, 1)
   if job.events == 'all' then
-    local from = int(open(job.topic).offset + 1)
-    local json = event('started', id, job.kind, int(job.attempt))
-    append(job.topic, string.sub(json, 1, -2) .. ',"from":' .. from .. '}')
-    redis.call('HSET', key, 'from', from)
+    job.from = int(open(job.topic).offset + 1)
+    local json = event('started', id, job.kind, job.attempt)
+    append(job.topic, string.sub(json, 1, -2) .. ',"from":' .. job.from .. '}')
   end
-  leases[#leases + 1] = int(now + lease)
-  leases[#leases + 1] = id
-  claims[#claims + 1] = claimed(id, job)
-  ids[#ids + 1] = id .. ':' .. int(job.attempt)
+  add('active', now + lease, id)
+  claims[#claims + 1] = job
+  ids[#ids + 1] = id .. ':' .. job.attempt
 end
 
 -- Jobs that are met and not taken count too, so that a round is bounded.
@@ -176,7 +175,9 @@ for priority = 0, 2 do
     local share = math.min(math.ceil(goal / tenants), goal - #claims, most)
     if share > 0 then
       local before = #claims
-      local popped = redis.call('ZPOPMIN', line, share)
+      local popped, next_ids = redis.call('ZPOPMIN', line, share), {}
+      for i = 1, #popped, 2 do next_ids[#next_ids + 1] = popped[i] end
+      preload(next_ids)
       for i = 1, #popped, 2 do take(popped[i], popped[i + 1], tenant) end
       budget = budget - #popped / 2
       spend_rate(tenant, #claims - before)
@@ -194,7 +195,6 @@ for priority = 0, 2 do
     end
   end
 end
-in_pieces('ZADD', base .. 'active', leases)
 if #claims > 0 and set('rate_jobs') then
   local full_at = tonumber(redis.call('HGET', base .. 'count', 'full_at') or 0)
   full_at = spend(full_at, set('rate_jobs'), set('rate_ms'), #claims)
@@ -219,4 +219,6 @@ if #claims < want then
     end
   end
 end
-return { statuses, claims, rest }
+local taken = {}
+for i, job in ipairs(claims) do taken[i] = given(job) end
+return { statuses, taken, rest }

@@ -1,0 +1,141 @@
+//! A job as it is stored: one string, a head line and what follows it. `lua/job.lua` says how.
+
+use std::str::FromStr;
+
+/// What can be read of a stored job. Borrows from the record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored<'a> {
+    pub(crate) state: &'a str,
+    pub(crate) attempt: u32,
+    pub(crate) back: u32,
+    pub(crate) max: u32,
+    pub(crate) priority: u8,
+    pub(crate) created: u64,
+    pub(crate) kind: &'a str,
+    pub(crate) tenant: &'a str,
+    /// `None` where it is the job's own id.
+    pub(crate) topic: Option<&'a str>,
+    payload_bytes: usize,
+    options: &'a str,
+    body: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    /// Reads a record, or the beginning of one; `None` if its head is damaged.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let end = record.iter().position(|byte| *byte == b'\n')?;
+        let head = std::str::from_utf8(&record[..end]).ok()?;
+        let mut words = head.splitn(13, ' ');
+        let mut word = || words.next();
+        let (state, attempt, back, max) = (word()?, word()?, word()?, word()?);
+        let (priority, _events, created, _born) = (word()?, word()?, word()?, word()?);
+        let (kind, tenant, topic, rest) = (word()?, word()?, word()?, word()?);
+        let options = word().unwrap_or_default();
+        Some(Self {
+            state,
+            attempt: attempt.parse().ok()?,
+            back: back.parse().ok()?,
+            max: max.parse().ok()?,
+            priority: priority.parse().ok()?,
+            created: created.parse().ok()?,
+            kind,
+            tenant,
+            topic: (topic != "=").then_some(topic),
+            payload_bytes: rest.parse().ok()?,
+            options,
+            body: &record[end + 1..],
+        })
+    }
+
+    /// An option, if the job has it.
+    pub(crate) fn option(&self, name: &str) -> Option<&'a str> {
+        self.options
+            .split(' ')
+            .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The same, as a number or a name.
+    pub(crate) fn parsed<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.option(name)?.parse().ok()
+    }
+
+    /// Whether the payload, and what only workers read, are in a key of their own.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.option("apart").is_some()
+    }
+
+    /// The payload, out of the part of its own if it has one. Empty where it is not all there.
+    pub(crate) fn payload(&self, apart: &'a [u8]) -> &'a [u8] {
+        self.inside(apart)
+            .get(..self.payload_bytes)
+            .unwrap_or_default()
+    }
+
+    /// What only workers read.
+    pub(crate) fn extra(&self, apart: &'a [u8]) -> &'a [u8] {
+        let bytes: usize = self.parsed("extra").unwrap_or(0);
+        self.inside(apart)
+            .get(self.payload_bytes..self.payload_bytes + bytes)
+            .unwrap_or_default()
+    }
+
+    /// The result or the error, whichever is asked for and there.
+    pub(crate) fn outcome(&self, name: &str) -> Option<&'a [u8]> {
+        let bytes: usize = self.parsed(name)?;
+        self.body.get(self.body.len().checked_sub(bytes)?..)
+    }
+
+    fn inside(&self, apart: &'a [u8]) -> &'a [u8] {
+        if self.is_apart() { apart } else { self.body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stored;
+
+    #[test]
+    fn a_record_is_read_as_scripts_write_it() {
+        let record = b"failed 3 1 5 2 all 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b place=7 error=4\n{\"a\":\n}xxoops";
+        let stored = Stored::read(record).unwrap();
+        assert_eq!(
+            (stored.state, stored.attempt, stored.back),
+            ("failed", 3, 1)
+        );
+        assert_eq!((stored.max, stored.priority), (5, 2));
+        assert_eq!(stored.created, 1_700_000_000_000);
+        assert_eq!(
+            (stored.kind, stored.tenant, stored.topic),
+            ("chat", "alice", None)
+        );
+        assert_eq!(stored.option("key"), Some("a=b"));
+        assert_eq!(stored.parsed("place"), Some(7));
+        assert_eq!(stored.option("due"), None);
+        assert_eq!(stored.payload(b""), b"{\"a\":\n}x");
+        assert_eq!(stored.extra(b""), b"xo");
+        assert_eq!(stored.outcome("error"), Some(&b"oops"[..]));
+        assert_eq!(stored.outcome("result"), None);
+    }
+
+    #[test]
+    fn a_payload_may_be_apart() {
+        let record = b"waiting 0 0 5 1 all 1 r chat alice room 3 apart=1\n";
+        let stored = Stored::read(record).unwrap();
+        assert_eq!(stored.topic, Some("room"));
+        assert_eq!(stored.payload(b"\"a\""), b"\"a\"");
+        assert_eq!(stored.payload(b""), b"");
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        for record in [
+            &b""[..],
+            b"waiting",
+            b"waiting 0 0\n",
+            b"waiting x 0 5 1 all 1 r chat a = 0\n",
+            b"\xff\n",
+        ] {
+            assert!(Stored::read(record).is_none(), "{record:?}");
+        }
+    }
+}
