@@ -42,6 +42,7 @@ impl Detached {
             timeout: options.timeout_ms.map(Duration::from_millis),
             renew_until: OnceLock::new(),
             slack: Duration::ZERO,
+            given: None,
             cancelled: CancellationToken::new(),
             why: OnceLock::new(),
         });

@@ -233,6 +233,7 @@ impl Driver {
             handed_back,
             cancelled,
             metadata,
+            given,
             job,
         } = claim;
         let options = job.as_ref().ok().map(|job| &job.options);
@@ -251,6 +252,7 @@ impl Driver {
             timeout,
             renew_until: OnceLock::new(),
             slack: self.config.cancel_grace + self.config.lease,
+            given,
             cancelled: self.config.hard.child_token(),
             why: OnceLock::new(),
         });

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, round::Given};
 
 /// What is written about an attempt. Operations of one attempt reach Redis in the order in which they were made.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Op {
     pub(crate) id: JobId,
     pub(crate) attempt: u32,
     pub(crate) action: Action,
+    /// The job as it was claimed, if that may be a shorter way to its end.
+    pub(crate) given: Option<Arc<Given>>,
     /// Told whether it was written. Dropped if it never will be.
     pub(crate) done: Option<oneshot::Sender<Written>>,
 }
@@ -55,6 +57,7 @@ impl Op {
             id,
             attempt,
             action: Action::End(Outcome::Fail(failure)),
+            given: None,
             done: None,
         }
     }
@@ -64,6 +67,7 @@ impl Op {
             id,
             attempt,
             action: Action::End(Outcome::HandBack),
+            given: None,
             done: None,
         }
     }
@@ -110,6 +114,8 @@ pub(crate) struct Attempt {
     pub(crate) renew_until: OnceLock<Instant>,
     /// How long beyond its time its lease is renewed.
     pub(crate) slack: Duration,
+    /// The job as it was when it was claimed.
+    pub(crate) given: Option<Arc<Given>>,
     pub(crate) cancelled: CancellationToken,
     pub(crate) why: OnceLock<StopReason>,
 }
@@ -216,6 +222,7 @@ impl JobHandle {
             id: self.id(),
             attempt: self.attempt(),
             action,
+            given: None,
             done: None,
         };
         self.ops.send(op).await.map_err(|_| EmitError::Over)
@@ -229,6 +236,7 @@ impl JobHandle {
             id: self.id(),
             attempt: self.attempt(),
             action,
+            given: self.attempt.given.clone(),
             done: Some(done),
         };
         self.ops.send(op).await.ok()?;

@@ -40,9 +40,9 @@ pub(crate) fn record(
     apart: &[u8],
 ) -> Option<JobRecord> {
     let Some(job) = Stored::read(stored) else {
-        let state = stored.split(|byte| *byte == b' ').next()?;
+        let state = stored.split(|byte| matches!(byte, b' ' | b';')).next()?;
         let line = format!(
-            "{} 0 0 1 1 all 0 0 unknown public = 0\n",
+            "{};1 1 all 0 0 unknown public = 0\n",
             std::str::from_utf8(state).ok()?
         );
         Stored::read(line.as_bytes())?;

@@ -5,18 +5,23 @@ use std::str::FromStr;
 /// What can be read of a stored job. Borrows from the record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored<'a> {
+    /// The part that changes: state, attempts and options, up to and with the semicolon.
+    pub(crate) front: &'a str,
     pub(crate) state: &'a str,
     pub(crate) attempt: u32,
     pub(crate) back: u32,
     pub(crate) max: u32,
     pub(crate) priority: u8,
     pub(crate) created: u64,
+    /// Which run of Redis it was stored in.
+    pub(crate) born: &'a str,
     pub(crate) kind: &'a str,
     pub(crate) tenant: &'a str,
     /// `None` where it is the job's own id.
     pub(crate) topic: Option<&'a str>,
     payload_bytes: usize,
-    options: &'a str,
+    changing: &'a str,
+    fixed: &'a str,
     body: &'a [u8],
 }
 
@@ -25,33 +30,50 @@ impl<'a> Stored<'a> {
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let end = record.iter().position(|byte| *byte == b'\n')?;
         let head = std::str::from_utf8(&record[..end]).ok()?;
-        let mut words = head.splitn(13, ' ');
+        let (front, rest) = head.split_once(';')?;
+        let mut words = front.splitn(4, ' ');
+        let state = words.next()?;
+        // What was not begun yet has no more than a state.
+        let attempt = words.next().unwrap_or("0").parse().ok()?;
+        let back = words.next().unwrap_or("0").parse().ok()?;
+        let changing = words.next().unwrap_or_default();
+        let mut words = rest.splitn(10, ' ');
         let mut word = || words.next();
-        let (state, attempt, back, max) = (word()?, word()?, word()?, word()?);
-        let (priority, _events, created, _born) = (word()?, word()?, word()?, word()?);
-        let (kind, tenant, topic, rest) = (word()?, word()?, word()?, word()?);
-        let options = word().unwrap_or_default();
+        let (max, priority, _events, created, born) = (word()?, word()?, word()?, word()?, word()?);
+        let (kind, tenant, topic, payload_bytes) = (word()?, word()?, word()?, word()?);
         Some(Self {
+            front: &head[..=front.len()],
             state,
-            attempt: attempt.parse().ok()?,
-            back: back.parse().ok()?,
+            attempt,
+            back,
             max: max.parse().ok()?,
             priority: priority.parse().ok()?,
             created: created.parse().ok()?,
+            born,
             kind,
             tenant,
             topic: (topic != "=").then_some(topic),
-            payload_bytes: rest.parse().ok()?,
-            options,
+            payload_bytes: payload_bytes.parse().ok()?,
+            changing,
+            fixed: word().unwrap_or_default(),
             body: &record[end + 1..],
         })
     }
 
+    /// The name of its own log while nothing has been written to that.
+    pub(crate) fn first_epoch(&self) -> String {
+        format!("{}{}", self.created, self.born)
+    }
+
+    /// How many bytes its payload has, and what only workers read.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload_bytes + self.parsed::<usize>("extra").unwrap_or(0)
+    }
+
     /// An option, if the job has it.
     pub(crate) fn option(&self, name: &str) -> Option<&'a str> {
-        self.options
-            .split(' ')
-            .find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+        let mut options = self.changing.split(' ').chain(self.fixed.split(' '));
+        options.find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// The same, as a number or a name.
@@ -96,13 +118,18 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_scripts_write_it() {
-        let record = b"failed 3 1 5 2 all 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b place=7 error=4\n{\"a\":\n}xxoops";
+        let record = b"failed 3 1 place=7 error=4;5 2 all 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b\n{\"a\":\n}xxoops";
         let stored = Stored::read(record).unwrap();
         assert_eq!(
             (stored.state, stored.attempt, stored.back),
             ("failed", 3, 1)
         );
-        assert_eq!((stored.max, stored.priority), (5, 2));
+        assert_eq!(
+            (stored.front, stored.max),
+            ("failed 3 1 place=7 error=4;", 5)
+        );
+        assert_eq!((stored.priority, stored.bytes()), (2, 10));
+        assert_eq!(stored.first_epoch(), "1700000000000a1b2c3");
         assert_eq!(stored.created, 1_700_000_000_000);
         assert_eq!(
             (stored.kind, stored.tenant, stored.topic),
@@ -119,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_payload_may_be_apart() {
-        let record = b"waiting 0 0 5 1 all 1 r chat alice room 3 apart=1\n";
+        let record = b"waiting;5 1 all 1 r chat alice room 3 apart=1\n";
         let stored = Stored::read(record).unwrap();
         assert_eq!(stored.topic, Some("room"));
         assert_eq!(stored.payload(b"\"a\""), b"\"a\"");
@@ -131,8 +158,8 @@ mod tests {
         for record in [
             &b""[..],
             b"waiting",
-            b"waiting 0 0\n",
-            b"waiting x 0 5 1 all 1 r chat a = 0\n",
+            b"waiting;0 0\n",
+            b"waiting x 0;5 1 all 1 r chat a = 0\n",
             b"\xff\n",
         ] {
             assert!(Stored::read(record).is_none(), "{record:?}");

@@ -29,11 +29,11 @@ end
 local lost, cancelled = {}, {}
 for i = 6, #ARGV, 2 do
   local id, attempt = ARGV[i], ARGV[i + 1]
-  -- The head of a job is its first line.
-  local head = string.match(redis.call('GET', base .. 'job:' .. id) or '', '^[^\n]*')
-  if string.match(head, '^active (%d+) ') == attempt and string.match(head, ' worker=(%S+)') == worker then
+  local front = string.match(redis.call('GET', base .. 'job:' .. id) or '', '^[^;]*')
+  local own, holder = string.match(front, '^active (%d+) %d+ worker=(%S+)')
+  if own == attempt and holder == worker then
     redis.call('ZADD', base .. 'active', deadline, id)
-    if string.find(head, ' cancel=', 1, true) then cancelled[#cancelled + 1] = id end
+    if string.find(front, ' cancel=', 1, true) then cancelled[#cancelled + 1] = id end
   else
     lost[#lost + 1] = id
   end

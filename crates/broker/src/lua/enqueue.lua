@@ -30,17 +30,8 @@ local function known(id, tenant, topic)
 end
 
 local born = birth()
--- What every job of this script begins with, and what most are answered.
-local fresh_head, stored = 'waiting 0 0 ', {}
-local function answer(epoch, offset)
-  if offset > 0 then return { 0, '', epoch, offset } end
-  local one = stored[epoch]
-  if not one then
-    one = { 0, '', epoch, 0 }
-    stored[epoch] = one
-  end
-  return one
-end
+-- What all jobs of this script have in common, and what most are answered.
+local since, at_beginning = ' ' .. now .. ' ' .. born .. ' ', { 0, '', now .. born, 0 }
 
 -- A job that belongs to a key, is delayed, or may expire.
 local function special(id, kind, tenant, payload, options)
@@ -83,17 +74,18 @@ for i = 1, n do
   else
     local apart = payload_bytes > 1024
     local delayed = more and more.due
-    local stored_job = { delayed and 'delayed 0 0 ' or fresh_head, head, ' ', now, ' ', born, ' ', tail }
-    local function option(name, value) stored_job[#stored_job + 1] = ' ' .. name .. '=' .. value end
-    if apart then option('apart', 1) end
-    if more then
-      if more.key then option('key', more.name) end
-      if more.expires then option('expires', int(more.expires)) end
-      if delayed then option('due', int(delayed)) end
+    local front = delayed and 'delayed 0 0 due=' .. int(delayed) .. ';' or 'waiting;'
+    -- The log of a channel of its own begins with the job: there is nothing to be read.
+    local first = topic == id and say ~= '-' and event('queued', id, kind, 0, say)
+    if first then
+      if string.find(first, '\n', 1, true) then first = string.gsub(first, '\n', ' ') end
+      front = (delayed and string.sub(front, 1, -2) or 'waiting 0 0') .. ' log=1:1:' .. #first .. ':' .. this_run() ..
+        ':' .. now .. born .. ';'
     end
-    stored_job[#stored_job + 1] = '\n'
-    if not apart then stored_job[#stored_job + 1] = body end
-    if not redis.call('SET', key, table.concat(stored_job), 'NX') then
+    if apart then tail = tail .. ' apart=1' end
+    if more and more.key then tail = tail .. ' key=' .. more.name end
+    if more and more.expires then tail = tail .. ' expires=' .. int(more.expires) end
+    if not redis.call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and '' or body), 'NX') then
       reply[i] = known(id, tenant, topic)
     else
       if apart then redis.call('SET', base .. 'body:' .. id, body) end
@@ -110,10 +102,14 @@ for i = 1, n do
         enlist(id, priority, tenant, next_number(), bytes)
       end
       count('enqueued')
-      if say ~= '-' then append(topic, event('queued', id, kind, 0, say)) end
-      if topic == id and say == '-' then
-        reply[i] = answer(now .. born, 0)
+      if first then
+        if redis.call('RPUSH', base .. 'log:' .. id, first) > 1 then redis.call('LTRIM', base .. 'log:' .. id, -1, -1) end
+        redis.call('PUBLISH', base .. 'ch:' .. id, '{"epoch":"' .. now .. born .. '","offset":1,"event":' .. first .. '}')
+        reply[i] = { 0, '', now .. born, 1 }
+      elseif topic == id then
+        reply[i] = at_beginning
       else
+        if say ~= '-' then append(topic, event('queued', id, kind, 0, say)) end
         local log = open(topic)
         reply[i] = { 0, '', log.epoch, log.offset }
       end

@@ -28,9 +28,7 @@ local function write_counters()
 end
 
 local function finish()
-  close_logs()
-  write_additions()
-  write_jobs()
+  write_back()
   write_counters()
   -- The rings and not the counter say whether anything can be taken.
   local waits = redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +

@@ -1,11 +1,13 @@
--- Jobs. One is stored as one string: a head line, then its payload, what only workers read, and its outcome:
---   <state> <attempt> <back> <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
--- `=` as topic is the job's own id, and `born` the run of Redis in which it was stored. A long payload is apart, in a
--- key of its own that is written once. Jobs are read once a script, and written once, at its end.
-local jobs, touched = {}, {}
-local HEAD = '^(%a+) (%d+) (%d+) ((%d+) (%d) (%a+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'
-local OPTIONS = { 'extra', 'apart', 'key', 'expires', 'place', 'due', 'started', 'worker', 'from', 'cancel', 'finished',
-  'kept', 'log', 'result', 'error' }
+-- Jobs. One is stored as one string. Its first line has a front, which changes, and what is fixed when it comes in:
+--   <state>[ <attempt> <back>[ <name>=<value>]…];
+--   <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
+-- `=` as topic is the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
+-- workers read, and its outcome. A long payload is apart, in a key of its own that is written once. Jobs are read once a
+-- script, and written once, at its end.
+local raws, jobs, touched = {}, {}, {}
+local HEAD = '^(%l+)([^;]*);((%d+) (%d) (%l+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'
+local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
+local FIXED = { 'extra', 'apart', 'key', 'expires' }
 local absent = { attempt = 0, bytes = 0 }
 
 -- What can't be read can still end, so that it does not stop the others.
@@ -16,14 +18,19 @@ local function damaged(id, raw)
 end
 
 local function parse(id, raw)
-  local state, attempt, back, fixed, max, priority, events, created, born, kind, tenant, topic, size, options, at =
+  local state, front, fixed, max, priority, events, created, born, kind, tenant, topic, size, options, at =
     string.match(raw, HEAD)
   if not state then return damaged(id, raw) end
   local own = topic == '='
-  local job = { id = id, state = state, attempt = tonumber(attempt), back = tonumber(back), fixed = fixed,
+  local job = { id = id, state = state, attempt = 0, back = 0, fixed = fixed,
     max = tonumber(max), priority = priority, events = events, created = created, born = born, kind = kind,
     tenant = tenant, topic = own and id or topic, own = own, bytes = tonumber(size), body = string.sub(raw, at),
     raw = raw }
+  if front ~= '' then
+    local attempt, back = string.match(front, '^ (%d+) (%d+)')
+    job.attempt, job.back = tonumber(attempt) or 0, tonumber(back) or 0
+    for name, value in string.gmatch(front, ' (%l+)=(%S+)') do job[name] = value end
+  end
   if options ~= '' then
     for name, value in string.gmatch(options, ' (%l+)=(%S+)') do job[name] = value end
     if job.extra then job.bytes = job.bytes + tonumber(job.extra) end
@@ -31,36 +38,30 @@ local function parse(id, raw)
   return job
 end
 
+-- Reads many at once. Those that were read before are in `jobs`, and stay as they are there.
 local function preload(ids)
-  local keys, missing = {}, {}
-  for _, id in ipairs(ids) do
-    if jobs[id] == nil then
-      missing[#missing + 1] = id
-      keys[#keys + 1] = base .. 'job:' .. id
-    end
-  end
+  local keys = {}
+  for i, id in ipairs(ids) do keys[i] = base .. 'job:' .. id end
   for i = 1, #keys, 128 do
-    local raws = redis.call('MGET', unpack(keys, i, math.min(i + 127, #keys)))
-    for j, raw in ipairs(raws) do
-      local id = missing[i + j - 1]
-      jobs[id] = raw and parse(id, raw) or absent
-    end
+    local found = redis.call('MGET', unpack(keys, i, math.min(i + 127, #keys)))
+    for j, raw in ipairs(found) do raws[ids[i + j - 1]] = raw end
   end
+  return keys
 end
 
 local function read(id)
   local job = jobs[id]
   if not job then
-    local raw = redis.call('GET', base .. 'job:' .. id)
+    local raw = raws[id]
+    if raw == nil then raw = redis.call('GET', base .. 'job:' .. id) end
     job = raw and parse(id, raw) or absent
     jobs[id] = job
   end
   return job
 end
 
--- Says that a job has changed. Without a time it is kept for ever.
-local function touch(job, keep)
-  job.keep = keep
+-- Says that a job has changed.
+local function touch(job)
   if not job.touched then
     job.touched = true
     touched[#touched + 1] = job
@@ -78,38 +79,34 @@ local function set_outcome(job, name, text)
 end
 
 local function encode(job)
-  local parts = { job.state .. ' ' .. job.attempt .. ' ' .. job.back .. ' ' .. job.fixed }
-  local n = 1
-  for _, name in ipairs(OPTIONS) do
-    local value = job[name]
-    if value then
-      n = n + 1
-      parts[n] = ' ' .. name .. '=' .. value
+  local parts = { job.state .. ' ' .. job.attempt .. ' ' .. job.back }
+  local function options(names)
+    for _, name in ipairs(names) do
+      local value = job[name]
+      if value then parts[#parts + 1] = ' ' .. name .. '=' .. value end
     end
   end
-  parts[n + 1] = '\n'
-  parts[n + 2] = job.body
+  options(FRONT)
+  parts[#parts + 1] = ';' .. job.fixed
+  options(FIXED)
+  parts[#parts + 1] = '\n'
+  parts[#parts + 1] = job.body
   return table.concat(parts)
 end
 
+-- Keys and values, in turn. Whoever takes a shorter way than `touch` adds its own.
+local pairs_to_set = {}
 local function write_jobs()
-  local pairs_to_set = {}
   for _, job in ipairs(touched) do
     if not job.gone then
-      local key = base .. 'job:' .. job.id
       job.raw = encode(job)
-      if job.keep then
-        redis.call('SET', key, job.raw, 'PX', job.keep)
-        if job.apart then redis.call('PEXPIRE', base .. 'body:' .. job.id, job.keep) end
-      else
-        pairs_to_set[#pairs_to_set + 1] = key
-        pairs_to_set[#pairs_to_set + 1] = job.raw
-      end
+      pairs_to_set[#pairs_to_set + 1] = base .. 'job:' .. job.id
+      pairs_to_set[#pairs_to_set + 1] = job.raw
     end
     job.touched = nil
   end
   for i = 1, #pairs_to_set, 128 do
     redis.call('MSET', unpack(pairs_to_set, i, math.min(i + 127, #pairs_to_set)))
   end
-  touched = {}
+  touched, pairs_to_set = {}, {}
 end

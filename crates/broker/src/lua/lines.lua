@@ -119,3 +119,10 @@ local function tell(worker, message)
   redis.call('LTRIM', inbox, -1000, -1)
   redis.call('PEXPIRE', inbox, 60000)
 end
+
+-- Writes back what was collected. What is read after it is what Redis holds.
+local function write_back()
+  close_logs()
+  write_additions()
+  write_jobs()
+end

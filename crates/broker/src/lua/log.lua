@@ -1,7 +1,7 @@
 -- Event logs. A log is a list of events with dense offsets, and beside it its position: e(poch), o(ffset of the newest),
 -- f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset). A job
--- that has a channel of its own holds the position itself; others are hashes. A log is opened once a script and written
--- back once.
+-- that has a channel of its own holds the position itself, and tells its end itself, which is in no list; other positions
+-- are hashes. A log is opened once a script and written back once.
 local logs, opened = {}, {}
 
 -- Which run of Redis this is. It may have lost writes of the run before, whose offsets are given out again: so an old log
@@ -73,11 +73,11 @@ local function store(log)
   local length
   for i = 1, n, 128 do length = redis.call('RPUSH', log.key, unpack(log.fresh, i, math.min(i + 127, n))) end
   log.fresh = {}
-  local wanted = log.offset - log.first + 1
+  local wanted = log.offset - log.first + (log.told and 0 or 1)
   if length > wanted then
     redis.call('LTRIM', log.key, -wanted, -1)
   elseif length < wanted then
-    log.first = log.offset - length + 1
+    log.first = log.first + wanted - length
     log.bytes = 0
     for _, json in ipairs(redis.call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
   end
@@ -89,13 +89,18 @@ local function publish(log)
   log.out, log.size = {}, 0
 end
 
-local function append(topic, json)
+-- The last event of a job's own log is `told` by the job.
+local function append(topic, json, told)
   -- A message has an event a line. In JSON a bare line break is nothing but space.
   if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
   local log = open(topic)
   log.offset = log.offset + 1
-  log.fresh[#log.fresh + 1] = json
-  log.bytes = log.bytes + #json
+  if told and log.job then
+    log.told = true
+  else
+    log.fresh[#log.fresh + 1] = json
+    log.bytes = log.bytes + #json
+  end
   log.out[#log.out + 1] = '{"epoch":"' .. log.epoch .. '","offset":' .. log.offset .. ',"event":' .. json .. '}'
   log.size = log.size + #json
   -- A message on a channel stays far below a subscriber's output limit.
@@ -142,7 +147,7 @@ end
 local function close_logs()
   for _, log in ipairs(opened) do
     if not log.gone then
-      local grown = #log.fresh > 0
+      local grown = log.told or #log.fresh > 0
       store(log)
       trim(log)
       if not log.job then
@@ -153,19 +158,18 @@ local function close_logs()
         local job = log.job
         job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. this_run() .. ':' .. log.epoch
         if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
-        touch(job, job.keep)
-        -- How a job ended is told for as long as its result is kept.
-        if job.keep then redis.call('PEXPIRE', log.key, job.keep) end
+        touch(job)
       end
     end
     publish(log)
   end
+  logs, opened = {}, {}
 end
 
 -- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
-local function event(kind_of_event, id, kind, attempt, data, err)
+local function event(kind_of_event, id, kind, attempt, data, err, time)
   local json = '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
-    ',"time":' .. now
+    ',"time":' .. (time or now)
   if data and data ~= '' then json = json .. ',"data":' .. data end
   if err and err ~= '' then json = json .. ',"error":' .. err end
   return json .. '}'

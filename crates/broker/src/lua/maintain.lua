@@ -4,7 +4,7 @@
 local most = number()
 local promoted, swept, late = promote(most), sweep(most), expire(most)
 local pruned = 0
-write_additions()
+write_back()
 for state in pairs(keep_ms) do pruned = pruned + prune(state, most) + trim_finished(state, most) end
 look_aside(function() return false end, most)
 redis.call('ZREMRANGEBYSCORE', base .. 'workers', '-inf', int(now - 3600000))

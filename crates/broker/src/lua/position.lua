@@ -1,15 +1,15 @@
--- Where a log is, without changing anything: epoch, newest offset, former epochs, first offset. The log of a job's own
--- channel is told by the job.
-local function position(base, topic)
+-- Where a log is, without changing anything: epoch, newest offset, former epochs, and for the log of a job's own channel
+-- the job as it is stored, which tells the position.
+local function position(base, topic, whole)
   if #topic == 26 then
-    local head = string.match(redis.call('GETRANGE', base .. 'job:' .. topic, 0, 4095), '^[^\n]*')
-    local created, born, rest = string.match(head, '^%l+ %d+ %d+ %d+ %d %l+ (%d+) (%w+) %S+ %S+ = %d+(.*)$')
-    if created then
-      local offset, first, epoch, former = string.match(rest, ' log=(%d+):(%d+):%d+:%w+:(%w+):?(%S*)')
-      if not offset then return created .. born, 0, '', 1 end
-      return epoch, tonumber(offset), string.gsub(former, '/', ' '), tonumber(first)
+    local raw = redis.call('GETRANGE', base .. 'job:' .. topic, 0, whole and -1 or 4095)
+    local front, created, born = string.match(raw, '^([^;]*);%d+ %d %l+ (%d+) (%w+) %S+ %S+ = ')
+    if front then
+      local offset, epoch, former = string.match(front, ' log=(%d+):%d+:%d+:%w+:(%w+):?(%S*)')
+      if not offset then return created .. born, 0, '', raw end
+      return epoch, tonumber(offset), string.gsub(former, '/', ' '), raw
     end
   end
-  local top = redis.call('HMGET', base .. 'top:' .. topic, 'e', 'o', 'p', 'f')
-  return top[1] or '', tonumber(top[2]) or 0, top[3] or '', tonumber(top[4]) or 1
+  local top = redis.call('HMGET', base .. 'top:' .. topic, 'e', 'o', 'p')
+  return top[1] or '', tonumber(top[2]) or 0, top[3] or ''
 end

@@ -13,12 +13,19 @@ for i = 1, n do
   else
     redis.call('ZREM', base .. job.state, id)
     change(job.state .. '_bytes', -(tonumber(job.kept) or 0))
+    local last = job.state
     job.state, job.back = 'waiting', job.attempt
+    if job.own and job.log then
+      -- Its end was told by the job; from now on the log tells it.
+      local log = open(id)
+      local err = last == 'failed' and job.error and string.sub(job.body, job.apart and 1 or job.bytes + 1)
+      local json = string.gsub(event(last, id, job.kind, job.attempt, nil, err, job.finished), '\n', ' ')
+      log.fresh[1] = json
+      log.bytes = log.bytes + #json
+    end
     job.finished, job.due, job.cancel, job.kept, job.expires = nil, nil, nil, nil, nil
     set_outcome(job)
     touch(job)
-    redis.call('PERSIST', base .. 'log:' .. id)
-    redis.call('PERSIST', base .. 'body:' .. id)
     enlist(id, job.priority, job.tenant, next_number(), job.bytes)
     if job.events == 'all' then append(job.topic, event('queued', id, job.kind, job.attempt)) end
     count('rerun')

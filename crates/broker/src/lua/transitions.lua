@@ -13,18 +13,22 @@ local function forget(ids, state)
       local id = ids[i + j - 1]
       local head = raw and string.match(raw, '^[^\n]*') or ''
       local job = jobs[id]
-      if job then job.gone = true end
+      if job then
+        job.gone = true
+        jobs[id], raws[id] = absent, false
+      end
       if logs[id] then logs[id].gone = true end
       local kept = job and tonumber(job.kept) or tonumber(string.match(head, ' kept=(%d+)') or '')
       if not kept then
-        -- It expired by itself: it took what its like take.
+        -- It was lost: it took what its like take.
         local field = state .. '_bytes'
         kept = math.floor(((tonumber(redis.call('HGET', base .. 'count', field)) or 0) + (changes[field] or 0)) /
           (redis.call('ZCARD', base .. state) + 1))
       end
       kept_bytes = kept_bytes + kept
       gone[#gone + 1] = keys[j]
-      if head == '' or string.find(head, ' log=', 1, true) then gone[#gone + 1] = base .. 'log:' .. id end
+      -- The end of a job is in no list.
+      if head == '' or not string.find(head, ' log=1:1:0:', 1, true) then gone[#gone + 1] = base .. 'log:' .. id end
       if head == '' or string.find(head, ' apart=', 1, true) then gone[#gone + 1] = base .. 'body:' .. id end
     end
     redis.call('UNLINK', unpack(gone))
@@ -65,10 +69,16 @@ local function prune(state, most)
   return #old
 end
 
--- The one way into a terminal state: the state, its event, and the time for which both are kept.
 local finished = {}
+local function finish_one(id, state, kept)
+  add(state, now, id)
+  change(state .. '_bytes', kept)
+  count(state)
+  finished[state] = (finished[state] or 0) + 1
+end
+-- The one way into a terminal state, together with its event. How a job ended is told for as long as it is kept.
 local function close(id, job, state, data, err)
-  local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err))
+  local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err), true)
   local kept = 512 + job.bytes + #(data or '') + #(err or '')
   if job.own then kept = kept + 256 + log.bytes end
   job.state, job.finished, job.kept = state, int(now), int(kept)
@@ -78,17 +88,13 @@ local function close(id, job, state, data, err)
   elseif err then
     set_outcome(job, 'error', err)
   end
-  -- Pruning comes first; the time is for a system that nobody runs any more.
-  touch(job, keep_ms[state] + 3600000)
-  add(state, now, id)
-  change(state .. '_bytes', kept)
-  count(state)
-  finished[state] = (finished[state] or 0) + 1
+  touch(job)
+  finish_one(id, state, kept)
 end
 
 -- For each job that ends, up to two old ones go.
 local function trim_all()
-  write_additions()
+  write_back()
   for state, n in pairs(finished) do
     local most = n * 2 + 16
     prune(state, most)
@@ -100,11 +106,11 @@ end
 local function has_attempts(job) return job.attempt - job.back < job.max end
 
 local freed = {}
-local function leave_active(job)
-  change_tenant('a', job.tenant, -1)
-  if freed[job.tenant] then return end
-  freed[job.tenant] = true
-  if redis.call('ZREM', base .. 'parked', job.tenant) == 1 then unpark(job.tenant) end
+local function leave_active(tenant)
+  change_tenant('a', tenant, -1)
+  if freed[tenant] then return end
+  freed[tenant] = true
+  if redis.call('ZREM', base .. 'parked', tenant) == 1 then unpark(tenant) end
 end
 
 -- Back to the place in line that it had.
@@ -125,7 +131,7 @@ local function sweep(most)
     local job = read(id)
     if job.state == 'active' then
       count('lost')
-      leave_active(job)
+      leave_active(job.tenant)
       if job.cancel then
         close(id, job, 'cancelled')
       elseif has_attempts(job) then

@@ -4,7 +4,8 @@
 local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(), arg(), number()
 local memory = base .. 'round:' .. worker
 
--- What a worker gets of a job: its id, the job as it is stored, and a payload that is apart.
+-- What a worker gets of a job: its id, the job as it is stored, and a payload that is apart. What is not stored yet
+-- is asked for when it is.
 local function given(job)
   return { job.id, job.raw, job.apart and redis.call('GET', base .. 'body:' .. job.id) or '' }
 end
@@ -26,14 +27,47 @@ if past then
 end
 
 -- What it finished ---------------------------------------------------------------------------------------------
-local statuses, ended, subjects = {}, {}, {}
-for i = 1, ops do subjects[i] = ARGV[cursor + i * 5 - 3] end
-preload(subjects)
+local statuses, ended, subjects = {}, {}, { unpack(ARGV, cursor + 1, cursor + ops) }
+cursor = cursor + ops
+local job_keys = preload(subjects)
+
+-- Most attempts complete, and nothing was written about them since they began: then the front is as the worker got it,
+-- which is the fence, and all else that is needed comes with the operation.
+local function complete(i, id, result, front)
+  local before_time, tenant, topic, epoch, kept = arg(), arg(), arg(), arg(), number()
+  local raw = raws[id]
+  if jobs[id] or not raw or front == '' or string.sub(raw, 1, #front) ~= front then return false end
+  local log = ''
+  if topic ~= '' then
+    append(topic, before_time .. now .. ',"data":' .. result .. '}')
+  else
+    -- The log of a job that was stored in another run of Redis goes on under another epoch.
+    if string.sub(epoch, 14) ~= birth() then return false end
+    local data = result
+    if string.find(data, '\n', 1, true) then data = string.gsub(data, '\n', ' ') end
+    log = ' log=1:1:0:' .. this_run() .. ':' .. epoch
+    redis.call('PUBLISH', base .. 'ch:' .. id,
+      '{"epoch":"' .. epoch .. '","offset":1,"event":' .. before_time .. now .. ',"data":' .. data .. '}}')
+  end
+  raw = 'completed' .. string.sub(front, 7, -2) .. ' finished=' .. now .. ' kept=' .. kept .. log .. ' result=' ..
+    #result .. ';' .. string.sub(raw, #front + 1) .. result
+  raws[id] = raw
+  pairs_to_set[#pairs_to_set + 1] = job_keys[i]
+  pairs_to_set[#pairs_to_set + 1] = raw
+  finish_one(id, 'completed', kept)
+  leave_active(tenant)
+  ended[#ended + 1] = id
+  return true
+end
+
 for i = 1, ops do
-  local op, id, attempt, a, b = arg(), arg(), number(), arg(), arg()
-  local job = read(id)
+  local id, op, attempt, a, b = subjects[i], arg(), number(), arg(), arg()
+  local short = op == 'complete' and complete(i, id, a, b)
+  local job = not short and read(id)
+  if short then
+    statuses[i] = 1
   -- The fence: only the current attempt of the worker that holds the job may write.
-  if job.state ~= 'active' or job.attempt ~= attempt or job.worker ~= worker then
+  elseif job.state ~= 'active' or job.attempt ~= attempt or job.worker ~= worker then
     statuses[i] = 0
     count('stale')
   else
@@ -42,7 +76,7 @@ for i = 1, ops do
       append(job.topic, event(a, id, job.kind, attempt, b))
     else
       ended[#ended + 1] = id
-      leave_active(job)
+      leave_active(job.tenant)
       if op == 'complete' then
         close(id, job, 'completed', a)
       elseif job.cancel or op == 'cancel' then
@@ -159,6 +193,25 @@ local function take(id, place, tenant)
   ids[#ids + 1] = id .. ':' .. job.attempt
 end
 
+-- Most jobs are new, publish their outcome only, and can't expire: their front is replaced, and nothing else is looked at.
+local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now .. ' place='
+local function take_new(id, key, place, tenant)
+  local raw = raws[id]
+  if not raw or jobs[id] or string.byte(raw, 8) ~= 59 then return false end
+  local kind, size, options = string.match(raw, '^waiting;%d+ %d outcome %d+ %w+ (%S+) %S+ %S+ (%d+)([^\n]*)')
+  if options ~= '' or not knows(kind) then return false end
+  leave_line(tenant, tonumber(size))
+  change_tenant('a', tenant, 1)
+  raw = beginning .. place .. string.sub(raw, 8)
+  raws[id] = raw
+  pairs_to_set[#pairs_to_set + 1] = key
+  pairs_to_set[#pairs_to_set + 1] = raw
+  add('active', now + lease, id)
+  claims[#claims + 1] = { id = id, raw = raw }
+  ids[#ids + 1] = id .. ':1'
+  return true
+end
+
 -- Jobs that are met and not taken count too, so that a round is bounded.
 local budget = goal + 256
 for priority = 0, 2 do
@@ -177,8 +230,10 @@ for priority = 0, 2 do
       local before = #claims
       local popped, next_ids = redis.call('ZPOPMIN', line, share), {}
       for i = 1, #popped, 2 do next_ids[#next_ids + 1] = popped[i] end
-      preload(next_ids)
-      for i = 1, #popped, 2 do take(popped[i], popped[i + 1], tenant) end
+      local next_keys = preload(next_ids)
+      for i, id in ipairs(next_ids) do
+        if not take_new(id, next_keys[i], popped[2 * i], tenant) then take(id, popped[2 * i], tenant) end
+      end
       budget = budget - #popped / 2
       spend_rate(tenant, #claims - before)
     end

@@ -3,7 +3,7 @@
 //! It speaks to Redis as a real worker does, and may do what a real one does only when all goes wrong: send a round
 //! again, number it as it likes, and write about attempts that it does not hold.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use protocol::{EventType, Failure, Job, JobId, Kind, QueueName};
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use crate::{
     handle::{Action, Op},
     outcome::Outcome,
     registry,
-    round::{Reply, Round},
+    round::{Given, Reply, Round},
 };
 
 /// What a puppet writes about an attempt.
@@ -89,6 +89,8 @@ pub struct Puppet {
     name: String,
     kinds: String,
     sent: Sent,
+    /// What it was given, as a worker keeps it with its attempts.
+    given: HashMap<(JobId, u32), Arc<Given>>,
 }
 
 impl Puppet {
@@ -107,6 +109,7 @@ impl Puppet {
             args,
             name: name.into(),
             kinds: registry::words(kinds),
+            given: HashMap::new(),
             sent: Sent {
                 number: 0,
                 lease_ms: 0,
@@ -154,13 +157,13 @@ impl Puppet {
             number,
             lease_ms: millis(lease),
             want,
-            ops: acts.iter().cloned().map(op).collect(),
+            ops: acts.iter().cloned().map(|act| self.op(act)).collect(),
         };
         self.repeat().await
     }
 
     /// Sends the last round again, as after an answer that was lost.
-    pub async fn repeat(&self) -> Result<Answer, Error> {
+    pub async fn repeat(&mut self) -> Result<Answer, Error> {
         let round = Round {
             worker: &self.name,
             number: self.sent.number,
@@ -170,7 +173,46 @@ impl Puppet {
             ops: &self.sent.ops,
         };
         let reply = round.run(&self.redis, &self.keys, &self.args).await?;
-        Ok(answer(reply))
+        Ok(self.answer(reply))
+    }
+
+    fn op(&self, act: Act) -> Op {
+        let action = match act.what {
+            What::Complete(result) => Action::End(Outcome::Complete(result)),
+            What::Retry(failure, pause) => Action::End(Outcome::Retry(failure, pause)),
+            What::Fail(failure) => Action::End(Outcome::Fail(failure)),
+            What::HandBack => Action::End(Outcome::HandBack),
+            What::Cancel => Action::End(Outcome::Cancel),
+            What::Emit(event, data) => Action::Emit(event, data),
+        };
+        Op {
+            id: act.id,
+            attempt: act.attempt,
+            action,
+            given: self.given.get(&(act.id, act.attempt)).cloned(),
+            done: None,
+        }
+    }
+
+    fn answer(&mut self, reply: Reply) -> Answer {
+        let mut claims = Vec::new();
+        for claim in reply.claims {
+            let attempt = (claim.id, claim.attempt);
+            self.given.extend(claim.given.map(|given| (attempt, given)));
+            claims.push(Held {
+                id: claim.id,
+                attempt: claim.attempt,
+                max_attempts: claim.max_attempts,
+                handed_back: claim.handed_back,
+                cancelled: claim.cancelled,
+                job: claim.job,
+            });
+        }
+        Answer {
+            written: reply.written,
+            claims,
+            due_ms: reply.due_ms,
+        }
     }
 
     /// Gives a sign of life with a lease of its choosing; says which jobs are lost and which are to be cancelled.
@@ -213,37 +255,4 @@ fn millis(time: Duration) -> u64 {
 fn ids(texts: &[String]) -> Vec<JobId> {
     let parse = |text: &String| text.parse().expect("a script returns the ids that it got");
     texts.iter().map(parse).collect()
-}
-
-fn op(act: Act) -> Op {
-    let action = match act.what {
-        What::Complete(result) => Action::End(Outcome::Complete(result)),
-        What::Retry(failure, pause) => Action::End(Outcome::Retry(failure, pause)),
-        What::Fail(failure) => Action::End(Outcome::Fail(failure)),
-        What::HandBack => Action::End(Outcome::HandBack),
-        What::Cancel => Action::End(Outcome::Cancel),
-        What::Emit(event, data) => Action::Emit(event, data),
-    };
-    Op {
-        id: act.id,
-        attempt: act.attempt,
-        action,
-        done: None,
-    }
-}
-
-fn answer(reply: Reply) -> Answer {
-    let held = reply.claims.into_iter().map(|claim| Held {
-        id: claim.id,
-        attempt: claim.attempt,
-        max_attempts: claim.max_attempts,
-        handed_back: claim.handed_back,
-        cancelled: claim.cancelled,
-        job: claim.job,
-    });
-    Answer {
-        written: reply.written,
-        claims: held.collect(),
-        due_ms: reply.due_ms,
-    }
 }

@@ -18,15 +18,11 @@ async fn cancel(rig: &Rig, id: JobId) -> Done {
 
 /// The types of the events in a job's own log.
 async fn events(rig: &Rig, id: JobId) -> Vec<String> {
-    let entries: Vec<(String, Vec<(String, String)>)> = rig
-        .server
-        .command(&["XRANGE", &format!("test{{chat}}:log:{id}"), "-", "+"])
-        .await;
-    let event = |(_, fields): &(String, Vec<(String, String)>)| {
-        let event: protocol::Event<'_> = serde_json::from_str(&fields[0].1).unwrap();
+    let event = |(_, json): &(u64, String)| {
+        let event: protocol::Event<'_> = serde_json::from_str(json).unwrap();
         event.event.as_str().to_owned()
     };
-    entries.iter().map(event).collect()
+    rig.events(&id).await.iter().map(event).collect()
 }
 
 #[tokio::test]
@@ -183,8 +179,7 @@ async fn a_job_whose_worker_died_before_it_heard_is_cancelled() {
     let id = rig.submit("1", JobOptions::default()).await;
     rig.until_state(id, JobState::Active).await;
     // Its worker is another that never answers.
-    let key = format!("test{{chat}}:job:{id}");
-    let _: i64 = rig.server.command(&["HSET", &key, "worker", "gone"]).await;
+    rig.rewrite(id, "worker=w", "worker=gone").await;
     assert_eq!(cancel(&rig, id).await, Done::Requested);
     let _: i64 = rig
         .server
@@ -210,8 +205,7 @@ async fn a_lost_message_is_made_good_by_the_next_beat() {
     let id = rig.submit("1", JobOptions::default()).await;
     rig.until_state(id, JobState::Active).await;
     // The request is there, and no message.
-    let key = format!("test{{chat}}:job:{id}");
-    let _: i64 = rig.server.command(&["HSET", &key, "cancel", "1"]).await;
+    rig.rewrite(id, ";", " cancel=1;").await;
     rig.until_state(id, JobState::Cancelled).await;
     worker.stop().await;
 }

@@ -172,15 +172,7 @@ async fn a_lost_wake_up_is_made_good() {
         .server
         .command(&["ZREM", "test{chat}:delayed", &text])
         .await;
-    let _: i64 = rig
-        .server
-        .command(&[
-            "HSET",
-            &format!("test{{chat}}:job:{id}"),
-            "state",
-            "waiting",
-        ])
-        .await;
+    rig.rewrite(id, "delayed", "waiting").await;
     let _: i64 = rig
         .server
         .command(&["HINCRBY", "test{chat}:count", "waiting", "1"])
@@ -272,11 +264,7 @@ async fn a_handler_is_told_that_its_lease_is_lost() {
     let id = rig.submit("1", JobOptions::default()).await;
     let handle = started.recv().await.unwrap();
     // Another worker has it: the next renewal finds out.
-    let key = format!("test{{chat}}:job:{id}");
-    let _: i64 = rig
-        .server
-        .command(&["HSET", &key, "worker", "another"])
-        .await;
+    rig.rewrite(id, "worker=w", "worker=another").await;
     tokio::time::timeout(broker::testing::PATIENCE, handle.cancelled().cancelled())
         .await
         .unwrap();

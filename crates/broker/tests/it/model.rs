@@ -14,6 +14,7 @@ mod op;
 mod raw;
 mod real;
 mod shift;
+mod stored;
 mod world;
 
 use broker::testing::TestRedis;

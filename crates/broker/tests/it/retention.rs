@@ -38,8 +38,8 @@ async fn what_completed_is_bounded_by_bytes() {
     worker.stop().await;
     rig.maintenance().run(&rig.queue).await.unwrap();
     let (counts, _) = rig.inspector.counts(&rig.queue).await.unwrap();
-    // A job takes its result twice: in its hash, and in its log's terminal event.
-    assert!((3..=5).contains(&counts.completed), "{counts:?}");
+    // A job takes its result once: its log leaves the end to it.
+    assert!((7..=9).contains(&counts.completed), "{counts:?}");
     let kept = bytes(&rig, JobState::Completed).await;
     assert!((50_000..=100_000).contains(&kept), "{kept}");
     // The newest are kept, and when all are gone nothing is counted.
@@ -134,8 +134,8 @@ async fn a_deleted_job_leaves_nothing_and_a_running_one_is_left_alone() {
     let left: Vec<String> = rig.server.command(&["KEYS", "test{chat}:*0*"]).await;
     assert_eq!(
         left.len(),
-        3,
-        "what runs has a hash, a log and its top: {left:?}"
+        2,
+        "what runs is there, and its log: {left:?}"
     );
     assert_eq!(bytes(&rig, JobState::Completed).await, 0);
     let (counts, totals) = rig.inspector.counts(&rig.queue).await.unwrap();
@@ -164,13 +164,11 @@ async fn a_new_attempt_says_where_its_output_starts() {
     let id = rig.submit("1", JobOptions::default()).await;
     let record = rig.until_state(id, JobState::Completed).await;
     worker.stop().await;
-    let log = format!("test{{chat}}:log:{id}");
-    let entries: Vec<(String, Vec<(String, String)>)> =
-        rig.server.command(&["XRANGE", &log, "-", "+"]).await;
+    let entries = rig.events(&id).await;
     let mut output = Vec::new();
-    for (offset, fields) in &entries {
-        let offset: u64 = offset.trim_end_matches("-0").parse().unwrap();
-        let event: protocol::Event<'_> = serde_json::from_str(&fields[0].1).unwrap();
+    for (offset, json) in &entries {
+        let offset = *offset;
+        let event: protocol::Event<'_> = serde_json::from_str(json).unwrap();
         match event.event {
             // A client drops what an earlier attempt put out.
             protocol::EventType::Started => {
@@ -201,7 +199,7 @@ async fn a_shared_topic_is_not_counted_with_its_jobs() {
     worker.stop().await;
     let control = Control::new(rig.redis.clone(), rig.args.clone());
     control.delete(&rig.queue, &[id]).await.unwrap();
-    let kept: i64 = rig.server.command(&["XLEN", "test{chat}:log:room"]).await;
+    let kept: i64 = rig.server.command(&["LLEN", "test{chat}:log:room"]).await;
     assert_eq!((kept, bytes(&rig, JobState::Completed).await), (1, 0));
 }
 
@@ -217,9 +215,17 @@ async fn how_a_job_ended_is_told_for_as_long_as_its_result_is_kept() {
     let id = rig.submit("1", JobOptions::default()).await;
     rig.until_state(id, JobState::Completed).await;
     worker.stop().await;
-    for key in ["log", "top"] {
+    for key in ["job", "log"] {
         let key = format!("test{{chat}}:{key}:{id}");
         let left: i64 = rig.server.command(&["PTTL", &key]).await;
-        assert!(left > 900_000, "{key} is kept for {left} ms");
+        assert_eq!(left, -1, "{key} goes by itself");
     }
+    let told: Vec<_> = rig.events(&id).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[2].1.contains("completed"), "{told:?}");
+    // Together with the job all of it goes.
+    let control = Control::new(rig.redis.clone(), rig.args.clone());
+    control.delete(&rig.queue, &[id]).await.unwrap();
+    let left: Vec<String> = rig.server.command(&["KEYS", &format!("*{id}*")]).await;
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -81,6 +81,31 @@ impl Rig {
         .await
     }
 
+    /// Writes over what a stored job says.
+    pub async fn rewrite(&self, id: JobId, from: &str, to: &str) {
+        let key = format!("test{{chat}}:job:{id}");
+        let stored: String = self.server.command(&["GET", &key]).await;
+        assert!(stored.contains(from), "{stored:?} does not hold {from:?}");
+        let stored = stored.replacen(from, to, 1);
+        let _: String = self.server.command(&["SET", &key, &stored]).await;
+    }
+
+    /// What the list of a log holds.
+    pub async fn log(&self, topic: &impl ToString) -> Vec<String> {
+        let key = format!("test{{chat}}:log:{}", topic.to_string());
+        self.server.command(&["LRANGE", &key, "0", "-1"]).await
+    }
+
+    /// All events of a log, as readers get them.
+    pub async fn events(&self, topic: &impl ToString) -> Vec<(u64, String)> {
+        let feed = broker::Feed::topic(self.redis.prefix(), &self.channel(topic));
+        let page = self
+            .redis
+            .log(&feed, broker::Part::After(0), 1_000, usize::MAX)
+            .await;
+        page.unwrap().entries
+    }
+
     /// Waits for a worker's first sign of life: it renews what the worker holds by then, and the next is far off.
     pub async fn until_beat(&self, worker: &str) {
         until("the worker has given a sign of life", async || {

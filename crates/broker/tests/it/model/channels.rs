@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 use super::{
     book::Event,
     check,
-    raw::Dump,
     world::{BASE, Fits, World, same},
 };
 
@@ -22,7 +21,7 @@ struct Published<'a> {
 
 impl World<'_> {
     /// Messages by channel, as they came in one step.
-    pub fn check_published(&self, dump: &Dump, messages: &[(String, String)]) -> Fits {
+    pub fn check_published(&self, messages: &[(String, String)]) -> Fits {
         let mut is = BTreeMap::<&str, Vec<Event>>::new();
         for (channel, message) in messages {
             let topic = channel.strip_prefix(&format!("{BASE}ch:"));
@@ -36,10 +35,9 @@ impl World<'_> {
                     .push(check::read(json, published.offset)?);
                 // The log of a job that was forgotten in the same step is gone.
                 if self.book.logs.contains_key(topic) {
-                    let log = dump.get(&format!("{BASE}log:{topic}"));
-                    let place = format!("{}-0", published.offset);
-                    let entry = log.and_then(|log| log.field(&place));
-                    same("what is published", &Some(json), &entry)?;
+                    let log = self.entries.get(topic);
+                    let entry = log.and_then(|log| log.get(published.offset - 1));
+                    same("what is published", &Some(json), &entry.map(String::as_str))?;
                     same(
                         "its epoch",
                         &Some(&published.epoch),

@@ -9,6 +9,7 @@ use super::{
     laws,
     op::{KINDS, TENANTS, WORKERS},
     raw::{Dump, Value},
+    stored::Stored,
     world::{BASE, Fits, World, same},
 };
 
@@ -44,7 +45,7 @@ impl World<'_> {
         check_lines(&self.book, &mut rest)?;
         check_sets(&self.book, dump, &mut rest)?;
         check_counters(&self.book, &mut rest)?;
-        self.check_logs(&mut rest)?;
+        self.check_logs(dump, &mut rest)?;
         self.check_words(&mut rest)?;
         check_keys(&self.book, &mut rest)?;
         check_staff(&self.book, &mut rest)?;
@@ -58,54 +59,60 @@ impl World<'_> {
         Ok(())
     }
 
-    fn check_logs(&mut self, rest: &mut Rest<'_>) -> Fits {
+    fn check_logs(&mut self, dump: &Dump, rest: &mut Rest<'_>) -> Fits {
+        self.entries.clear();
         self.epochs
             .retain(|topic, _| self.book.logs.contains_key(topic));
         self.runs
             .retain(|topic, _| self.book.logs.contains_key(topic));
         for (topic, should) in &self.book.logs {
-            let top = rest
-                .take(&format!("top:{topic}"))
-                .ok_or_else(|| format!("no top of {topic}"))?;
-            let field = |name| top.field(name).unwrap_or_default().to_owned();
+            // The log of a job's own channel is told by the job, and so is its end.
+            let job = dump.get(&format!("{BASE}job:{topic}")).map(Stored::read);
+            let top = rest.take(&format!("top:{topic}"));
+            let [offset, first, bytes, run, epoch_now, former] = match (&job, top) {
+                (Some(job), None) => job.log(),
+                (None, Some(top)) => ["o", "f", "b", "r", "e", "p"]
+                    .map(|name| top.field(name).unwrap_or_default().to_owned()),
+                _ => return Err(format!("no position of {topic}, or two")),
+            };
             let epoch = self
                 .epochs
                 .entry(topic.clone())
-                .or_insert_with(|| field("e"));
-            // Only another run of Redis gives a log another epoch, and says where the old one ended.
-            let former = field("p");
+                .or_insert_with(|| epoch_now.clone());
+            // Only another run of Redis gives a log another epoch, and says where the old one ended. Until it has an
+            // event, a job's own log has no run.
             let mut former = former.rsplit(' ').skip(1).step_by(2);
-            let run = self.runs.insert(topic.clone(), field("r"));
-            if run.is_some_and(|run| run != field("r")) {
+            let before = self.runs.insert(topic.clone(), run.clone());
+            if before.is_some_and(|before| !run.starts_with(&before)) {
                 same("the former epoch", &former.next(), &Some(&**epoch))?;
-                *epoch = field("e");
+                epoch.clone_from(&epoch_now);
             }
-            same("the epoch of a log", &field("e"), epoch)?;
+            same("the epoch of a log", &epoch_now, epoch)?;
             let log = rest.take(&format!("log:{topic}"));
-            let entries: Vec<_> = log.iter().flat_map(|log| log.pairs()).collect();
-            let bytes: usize = entries.iter().map(|(_, json)| json.len()).sum();
-            let position = [field("o"), field("f"), field("b")];
+            let mut entries: Vec<String> = log.map(|log| log.parts.clone()).unwrap_or_default();
+            let listed: usize = entries.iter().map(String::len).sum();
+            entries.extend(job.and_then(|job| job.ending(topic)));
             same(
                 "a log's position",
-                &position,
-                &[entries.len().to_string(), "1".into(), bytes.to_string()],
+                &[offset, first, bytes],
+                &[entries.len().to_string(), "1".into(), listed.to_string()],
             )?;
             let mut is = Vec::new();
-            for (n, (offset, json)) in entries.iter().enumerate() {
-                same("an offset", &(*offset).to_owned(), &format!("{}-0", n + 1))?;
-                let event = match self.events.get(*json) {
+            for (n, json) in entries.iter().enumerate() {
+                let event = match self.events.get(json) {
                     Some(event) => event.clone(),
                     None => read(json, n + 1)?,
                 };
-                self.events.insert((*json).to_owned(), event.clone());
+                self.events.insert(json.clone(), event.clone());
                 is.push(event);
             }
+            self.entries.insert(topic.clone(), entries);
             same(format_args!("the log of {topic}"), &is, should)?;
             laws::of_a_log(&is, |id| {
                 let lives = self.book.lives.get(&id).copied().unwrap_or(0);
                 (lives, self.book.jobs.get(&id).map(|job| job.state))
             })?;
-            if top.ttl <= 0 || log.is_some_and(|log| log.ttl <= 0) {
+            if top.is_some_and(|top| top.ttl <= 0 || log.is_some_and(|log| log.ttl <= 0)) {
                 return Err(format!("the log of {topic} stays for ever"));
             }
         }
@@ -167,12 +174,13 @@ pub fn read(json: &str, offset: usize) -> Result<super::book::Event, String> {
 
 fn check_jobs(book: &Book, rest: &mut Rest<'_>) -> Fits {
     for (id, job) in &book.jobs {
-        let hash = rest
+        let value = rest
             .take(&format!("job:{id}"))
             .ok_or_else(|| format!("{id} is gone: {job:?}"))?;
-        let text = |name| hash.field(name).unwrap_or_default().to_owned();
-        let error = hash
-            .field("error")
+        let stored = Stored::read(value);
+        let text = |name| stored.field(name).unwrap_or_default().to_owned();
+        let error = stored
+            .outcome("error")
             .map(serde_json::from_str::<Failure>)
             .transpose();
         let error = error
@@ -186,7 +194,7 @@ fn check_jobs(book: &Book, rest: &mut Rest<'_>) -> Fits {
                 text("attempt"),
                 text("back"),
                 error,
-                hash.field("result").map(str::to_owned),
+                stored.outcome("result").map(str::to_owned),
             ),
             &(
                 job.state.to_string(),
@@ -199,8 +207,8 @@ fn check_jobs(book: &Book, rest: &mut Rest<'_>) -> Fits {
         same(
             format_args!("{id}'s worker, cancellation and time to live"),
             &(
-                hash.field("worker").map(str::to_owned),
-                hash.field("cancel").is_some(),
+                stored.field("worker").map(str::to_owned),
+                stored.field("cancel").is_some(),
                 text("expires"),
             ),
             &(
@@ -211,20 +219,23 @@ fn check_jobs(book: &Book, rest: &mut Rest<'_>) -> Fits {
         )?;
         same(
             format_args!("{id} as it was handed in"),
-            &["kind", "tenant", "priority", "max", "topic", "bytes"].map(text),
+            &["kind", "tenant", "priority", "max", "topic"]
+                .map(|name| text(name).replace('=', &id.to_string())),
             &[
                 KINDS[job.job.kind].to_owned(),
                 TENANTS[job.job.tenant].to_owned(),
                 job.job.priority.to_string(),
                 job.job.attempts.to_string(),
                 job.topic.clone(),
-                job.bytes.to_string(),
             ],
         )?;
         same(
-            format_args!("whether {id} expires"),
-            &(hash.ttl > 0),
-            &job.state.is_terminal(),
+            format_args!("the bytes of {id}, and whether it stays"),
+            &(
+                (stored.number("bytes") + stored.number("extra")) as u64,
+                value.ttl < 0,
+            ),
+            &(job.bytes, true),
         )?;
     }
     Ok(())
@@ -308,22 +319,13 @@ fn check_sets(book: &Book, dump: &Dump, rest: &mut Rest<'_>) -> Fits {
         let should = sorted(&|job| (job.state == state).then(|| score(job)));
         same(state.as_str(), &rest.members(state.as_str()), &should)?;
         if state.is_terminal() {
-            let kept = |id: &String| {
-                dump[&format!("{BASE}job:{id}")]
-                    .field("kept")
-                    .unwrap_or("0")
-                    .parse::<i64>()
-            };
-            let kept: Result<i64, _> = should.iter().map(kept).sum();
+            let kept = |id: &String| Stored::read(&dump[&format!("{BASE}job:{id}")]).number("kept");
+            let kept: usize = should.iter().map(kept).sum();
             let field = format!("{state}_bytes");
             let is = dump
                 .get(&format!("{BASE}count"))
                 .and_then(|count| count.field(&field));
-            same(
-                &field,
-                &is.unwrap_or("0").to_owned(),
-                &kept.map_err(|error| error.to_string())?.to_string(),
-            )?;
+            same(&field, &is.unwrap_or("0").to_owned(), &kept.to_string())?;
         }
     }
     Ok(())

@@ -15,14 +15,7 @@ for i, key in ipairs(redis.call('KEYS', '*')) do
   elseif kind == 'hash' then value = redis.call('HGETALL', key)
   elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
   elseif kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
-  elseif kind == 'set' then value = redis.call('SMEMBERS', key)
-  else
-    value = {}
-    for _, entry in ipairs(redis.call('XRANGE', key, '-', '+')) do
-      value[#value + 1] = entry[1]
-      value[#value + 1] = entry[2][2]
-    end
-  end
+  else value = redis.call('SMEMBERS', key) end
   out[i] = { key, redis.call('PTTL', key), value }
 end
 return out";

@@ -1,0 +1,70 @@
+//! A job as Redis holds it, read by a reader of the tests' own.
+
+use std::collections::BTreeMap;
+
+use super::raw::Value;
+
+/// The fields of a job, by the names that `lua/job.lua` gives them.
+pub struct Stored<'a> {
+    fields: BTreeMap<&'a str, &'a str>,
+    body: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    pub fn read(value: &'a Value) -> Self {
+        let (head, body) = value.parts[0].split_once('\n').expect("a job has a head");
+        let (front, fixed) = head.split_once(';').expect("a head has two parts");
+        let mut fields = BTreeMap::from([("attempt", "0"), ("back", "0")]);
+        let names = [&["state", "attempt", "back"][..], &NAMES[..]];
+        for (part, names) in [front, fixed].into_iter().zip(names) {
+            for (n, word) in part.split(' ').enumerate() {
+                let named = names.get(n).map(|name| (*name, word));
+                let pair = named.or_else(|| word.split_once('='));
+                let (name, value) = pair.expect("an option has a name");
+                fields.insert(name, value);
+            }
+        }
+        Self { fields, body }
+    }
+
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        self.fields.get(name).copied()
+    }
+
+    pub fn number(&self, name: &str) -> usize {
+        self.field(name).map_or(0, |text| text.parse().unwrap())
+    }
+
+    /// Result or error.
+    pub fn outcome(&self, name: &str) -> Option<&'a str> {
+        self.field(name)?;
+        Some(&self.body[self.body.len() - self.number(name)..])
+    }
+
+    /// Where its own log is: offset, first, bytes, run, epoch and former epochs.
+    pub fn log(&self) -> [String; 6] {
+        let words = self.field("log").map(|log| log.splitn(6, ':'));
+        let mut words = words.into_iter().flatten();
+        let epoch = [self.fields["created"], self.fields["born"]].concat();
+        let unwritten = ["0", "1", "0", self.fields["born"], &epoch, ""];
+        unwritten.map(|other| words.next().unwrap_or(other).replace('/', " "))
+    }
+
+    /// The event of its end, which is in no list.
+    pub fn ending(&self, id: &str) -> Option<String> {
+        let (state, time) = (self.fields["state"], self.field("finished")?);
+        let more = match state {
+            "completed" => format!(r#","data":{}"#, self.outcome("result").unwrap()),
+            "failed" => format!(r#","error":{}"#, self.outcome("error").unwrap()),
+            _ => String::new(),
+        };
+        let (kind, attempt) = (self.fields["kind"], self.fields["attempt"]);
+        Some(format!(
+            r#"{{"type":"{state}","job":"{id}","kind":"{kind}","attempt":{attempt},"time":{time}{more}}}"#
+        ))
+    }
+}
+
+const NAMES: [&str; 9] = [
+    "max", "priority", "events", "created", "born", "kind", "tenant", "topic", "bytes",
+];
