@@ -2,10 +2,11 @@
 //!
 //! Never part of a release. Like a test, it panics where something is not as it must be.
 
-mod client;
 pub mod bench;
+mod client;
 pub mod faults;
 mod ledger;
+pub mod load;
 mod process;
 pub mod scale;
 mod system;
