@@ -6,6 +6,7 @@ pub mod bench;
 mod client;
 pub mod faults;
 mod ledger;
+pub mod load;
 mod process;
 pub mod scale;
 mod system;

@@ -1,0 +1,109 @@
+//! A private system to put load on: its settings, and which processes are watched.
+
+use broker::testing::TestRedis;
+use clap::Args;
+
+use super::Watched;
+use crate::{Settings, System};
+
+/// How the private system is set up.
+#[derive(Args, Clone, Debug)]
+pub struct StageArgs {
+    /// When Redis has its append-only file on disk: `always`, `everysec` or `no`; `off` for no file
+    #[arg(long, default_value = "everysec", value_parser = ["always", "everysec", "no", "off"])]
+    pub appendfsync: String,
+    /// How many servers; the load goes to the first
+    #[arg(long, default_value_t = 1)]
+    pub servers: usize,
+    /// How many workers
+    #[arg(long, default_value_t = 1)]
+    pub workers: usize,
+    /// How many jobs a worker runs at a time
+    #[arg(long, default_value_t = 100)]
+    pub concurrency: u32,
+    /// How many jobs a worker takes ahead
+    #[arg(long, default_value_t = 0)]
+    pub prefetch: u32,
+    /// One more argument of the server, as in `--server-arg=--outbox-frames=4096`
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub server_arg: Vec<String>,
+    /// One more argument of the worker
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub worker_arg: Vec<String>,
+}
+
+impl Default for StageArgs {
+    fn default() -> Self {
+        Self {
+            appendfsync: "everysec".to_owned(),
+            servers: 1,
+            workers: 1,
+            concurrency: 100,
+            prefetch: 0,
+            server_arg: Vec::new(),
+            worker_arg: Vec::new(),
+        }
+    }
+}
+
+/// A running private system.
+pub struct Stage {
+    /// The system.
+    pub system: System,
+}
+
+impl Stage {
+    /// Starts a Redis of its own and the whole system on it.
+    pub async fn start(args: &StageArgs) -> Self {
+        let redis = match args.appendfsync.as_str() {
+            "off" => TestRedis::start_with(&["--appendonly", "no"]).await,
+            sync => TestRedis::start_with(&["--appendonly", "yes", "--appendfsync", sync]).await,
+        };
+        let mut worker = vec![
+            format!("--concurrency={}", args.concurrency),
+            format!("--prefetch={}", args.prefetch),
+        ];
+        worker.extend_from_slice(&args.worker_arg);
+        let mut system = System::launch(
+            redis,
+            Settings {
+                servers: args.servers,
+                workers: args.workers,
+                server: args.server_arg.clone(),
+                worker,
+                ..Settings::default()
+            },
+        );
+        system.ready().await;
+        Self { system }
+    }
+
+    /// Its processes, by role.
+    pub async fn watched(&self) -> Vec<Watched> {
+        let roles = [
+            ("server", &self.system.servers),
+            ("worker", &self.system.workers),
+            ("manager", &self.system.managers),
+        ];
+        let mut watched: Vec<Watched> = roles
+            .into_iter()
+            .filter(|(_, processes)| !processes.is_empty())
+            .map(|(name, processes)| Watched {
+                name: name.to_owned(),
+                pids: processes.iter().map(crate::Process::pid).collect(),
+            })
+            .collect();
+        watched.push(Watched::new("redis", redis_pid(&self.system.redis).await));
+        watched
+    }
+}
+
+/// Redis says itself which process it is.
+pub(crate) async fn redis_pid(redis: &TestRedis) -> u32 {
+    let info: String = redis.command(&["INFO", "server"]).await;
+    let pid = info
+        .lines()
+        .find_map(|line| line.strip_prefix("process_id:"));
+    pid.and_then(|pid| pid.trim().parse().ok())
+        .expect("Redis tells its process' id")
+}
