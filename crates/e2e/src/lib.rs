@@ -2,8 +2,8 @@
 //!
 //! Never part of a release. Like a test, it panics where something is not as it must be.
 
-mod client;
 pub mod bench;
+mod client;
 pub mod faults;
 mod ledger;
 mod process;
