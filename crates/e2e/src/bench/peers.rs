@@ -7,6 +7,7 @@
 //! | peer | what it is |
 //! |---|---|
 //! | [`Peers::seed`] | the seed's stack: a gateway (`ws`, BullMQ, ioredis) and a worker (BullMQ), both on Node |
+//! | [`Queue::Bullmq`] | BullMQ alone on Node: jobs added in bulk, then processed |
 //!
 //! A client of the seed's gateway is a plain one: it connects to `/`, sends a text and gets frames of text. Each text
 //! comes back to every client once its job is stored, bare, and its result `{"msg":<text>,"time":<ms>}` to every client
@@ -16,6 +17,7 @@
 //! thread that lives as long as they should, as `block_on`'s is.
 
 mod node;
+mod queue;
 mod running;
 
 use std::{fmt, path::PathBuf};
@@ -23,6 +25,7 @@ use std::{fmt, path::PathBuf};
 use serde_json::json;
 
 use node::Node;
+pub use queue::{Queue, QueueFigures, QueueTask};
 pub use running::Running;
 
 /// Why a peer can't be measured.
@@ -93,5 +96,23 @@ impl Peers {
             .add("server", node.script("seed-server.js", &settings))
             .await?;
         Ok(running)
+    }
+
+    /// Runs a queue alone on an empty Redis of its own: a program that does the task and ends.
+    pub async fn queue(
+        &self,
+        queue: Queue,
+        redis_url: &str,
+        task: &QueueTask,
+    ) -> Result<QueueFigures, Skipped> {
+        let settings = task.settings(redis_url);
+        let program = match queue {
+            Queue::Bullmq => {
+                let node = self.node.as_ref().map_err(Clone::clone)?;
+                node.script("bullmq.js", &settings)
+            }
+            Queue::BullmqRust => return Err(Skipped::new("not yet")),
+        };
+        task.run(program).await
     }
 }

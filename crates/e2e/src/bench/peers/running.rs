@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -55,13 +55,26 @@ impl Running {
         command: Command,
     ) -> Result<(), Skipped> {
         let said = self.begin(name, command)?;
-        let line = self.until(name, || first_line(&said)).await?;
+        let line = self.until(name, PATIENCE, |_| first_line(&said)).await?;
         let port = serde_json::from_str::<Value>(&line).ok();
         let port = port.and_then(|line| line["port"].as_u64());
         if let Some(port) = port.and_then(|port| u16::try_from(port).ok()) {
             self.port = port;
         }
         Ok(())
+    }
+
+    /// Runs a process to its end and returns what it printed.
+    pub(super) async fn finish(
+        mut self,
+        name: &'static str,
+        command: Command,
+        patience: Duration,
+    ) -> Result<String, Skipped> {
+        let said = self.begin(name, command)?;
+        let ended = |over: Option<ExitStatus>| over.filter(ExitStatus::success);
+        self.until(name, patience, ended).await?;
+        std::fs::read_to_string(said).map_err(Skipped::new)
     }
 
     /// Starts a process; returns the file that gets what it prints.
@@ -79,31 +92,33 @@ impl Running {
         Ok(said)
     }
 
-    /// Waits until the process that was started last has said what is asked for.
+    /// Waits until a question about the process that was started last has an answer; it gets how it ended, if it has.
     async fn until<T>(
         &mut self,
         name: &str,
-        question: impl Fn() -> Option<T>,
+        patience: Duration,
+        question: impl Fn(Option<ExitStatus>) -> Option<T>,
     ) -> Result<T, Skipped> {
         let start = Instant::now();
         loop {
-            if let Some(answer) = question() {
-                return Ok(answer);
-            }
             let child = self.processes.last_mut().map(|member| &mut member.child);
             let over = child.and_then(|child| child.try_wait().ok().flatten());
-            if over.is_some() || start.elapsed() > PATIENCE {
-                let over = over.map_or_else(
-                    || format!("is not ready after {PATIENCE:?}"),
-                    |status| format!("ended with {status}"),
-                );
-                let errors = std::fs::read_to_string(self.errors(name)).unwrap_or_default();
-                return Err(Skipped::new(format_args!(
-                    "{name} {over}: {}",
-                    errors.trim()
-                )));
+            if let Some(answer) = question(over) {
+                return Ok(answer);
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let why = match over {
+                Some(status) => format!("ended with {status}"),
+                None if start.elapsed() > patience => format!("had {patience:?} and is not done"),
+                None => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            };
+            let errors = std::fs::read_to_string(self.errors(name)).unwrap_or_default();
+            return Err(Skipped::new(format_args!(
+                "{name} {why}: {}",
+                errors.trim()
+            )));
         }
     }
 
