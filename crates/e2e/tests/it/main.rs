@@ -14,6 +14,7 @@ mod flow;
 mod harness;
 mod jobs;
 mod page;
+mod peers;
 mod promises;
 mod redis_faults;
 mod sdk;

@@ -1,0 +1,118 @@
+//! What the benchmark compares with: installed from their registries, started, and killed with the value that holds
+//! them.
+//!
+//! Nothing here fails the benchmark: what can't be had is [`Skipped`], with the reason. Nothing here measures, but
+//! for the programs that run a queue alone and say what they saw.
+//!
+//! | peer | what it is |
+//! |---|---|
+//! | [`Peers::seed`] | the seed's stack: a gateway (`ws`, BullMQ, ioredis) and a worker (BullMQ), both on Node |
+//! | [`Queue::Bullmq`] | BullMQ alone on Node: jobs added in bulk, then processed |
+//!
+//! A client of the seed's gateway is a plain one: it connects to `/`, sends a text and gets frames of text. Each text
+//! comes back to every client once its job is stored, bare, and its result `{"msg":<text>,"time":<ms>}` to every client
+//! when the job has run. Unlike here, **the text may come after its result**: nothing orders the two.
+//!
+//! Everything that is started is tied to the thread that starts it (see [`broker::testing::tied`]): start peers on a
+//! thread that lives as long as they should, as `block_on`'s is.
+
+mod node;
+mod queue;
+mod running;
+
+use std::{fmt, path::PathBuf};
+
+use serde_json::json;
+
+use node::Node;
+pub use queue::{Queue, QueueFigures, QueueTask};
+pub use running::Running;
+
+/// Why a peer can't be measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped(String);
+
+impl Skipped {
+    fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skipped {}
+
+/// The peers, as far as they could be installed.
+#[derive(Debug)]
+pub struct Peers {
+    node: Result<Node, Skipped>,
+}
+
+impl Peers {
+    /// Where peers are installed if nothing else is said: `bench-peers` in the folder that this program was built in.
+    pub fn folder() -> PathBuf {
+        let own = std::env::current_exe().unwrap_or_default();
+        let profile = own
+            .ancestors()
+            .skip(1)
+            .find(|folder| !folder.ends_with("deps"));
+        let target = profile.and_then(|folder| folder.parent());
+        target
+            .map_or_else(|| PathBuf::from("target"), PathBuf::from)
+            .join("bench-peers")
+    }
+
+    /// Installs what is missing into a folder. Blocks meanwhile: seconds for Node's packages.
+    pub fn install(folder: &std::path::Path) -> Self {
+        Self {
+            node: Node::install(&folder.join("node")),
+        }
+    }
+
+    /// Name and version of everything that is there.
+    pub fn versions(&self) -> Vec<(String, String)> {
+        let mut versions = Vec::new();
+        if let Ok(node) = &self.node {
+            versions.extend(node.versions());
+        }
+        versions
+    }
+
+    /// Starts the seed's stack on a Redis of its own: one gateway, one worker that runs 100 jobs at a time.
+    ///
+    /// Its processes are named `server` and `worker`.
+    pub async fn seed(&self, redis_url: &str) -> Result<Running, Skipped> {
+        let node = self.node.as_ref().map_err(Clone::clone)?;
+        let settings = json!({ "redis": redis_url, "concurrency": 100 });
+        let mut running = Running::new()?;
+        running
+            .add("worker", node.script("seed-worker.js", &settings))
+            .await?;
+        running
+            .add("server", node.script("seed-server.js", &settings))
+            .await?;
+        Ok(running)
+    }
+
+    /// Runs a queue alone on an empty Redis of its own: a program that does the task and ends.
+    pub async fn queue(
+        &self,
+        queue: Queue,
+        redis_url: &str,
+        task: &QueueTask,
+    ) -> Result<QueueFigures, Skipped> {
+        let settings = task.settings(redis_url);
+        let program = match queue {
+            Queue::Bullmq => {
+                let node = self.node.as_ref().map_err(Clone::clone)?;
+                node.script("bullmq.js", &settings)
+            }
+            Queue::BullmqRust => return Err(Skipped::new("not yet")),
+        };
+        task.run(program).await
+    }
+}
