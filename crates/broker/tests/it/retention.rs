@@ -132,11 +132,7 @@ async fn a_deleted_job_leaves_nothing_and_a_running_one_is_left_alone() {
     assert_eq!(delete(runs).await, Done::Conflict(JobState::Active));
     assert_eq!(delete(Producer::new_id()).await, Done::NotFound);
     let left: Vec<String> = rig.server.command(&["KEYS", "test{chat}:*0*"]).await;
-    assert_eq!(
-        left.len(),
-        2,
-        "what runs is there, and its log: {left:?}"
-    );
+    assert_eq!(left.len(), 2, "what runs is there, and its log: {left:?}");
     assert_eq!(bytes(&rig, JobState::Completed).await, 0);
     let (counts, totals) = rig.inspector.counts(&rig.queue).await.unwrap();
     assert_eq!((counts.completed, totals.deleted), (0, 2));

@@ -129,10 +129,12 @@ async fn a_gap_is_told_and_the_end_all_the_same() {
     }
     // The log is cut: of twelve events the last four are left.
     let log = format!("dwb{{chat}}:log:{id}");
-    let _: u64 = redis.command(&["XTRIM", &log, "MAXLEN", "4"]).await;
-    let epoch: String = redis
-        .command(&["HGET", &format!("dwb{{chat}}:top:{id}"), "e"])
+    let _: String = redis.command(&["LTRIM", &log, "-4", "-1"]).await;
+    let stored: String = redis
+        .command(&["GET", &format!("dwb{{chat}}:job:{id}")])
         .await;
+    let (_, place) = stored.split_once(" log=").unwrap();
+    let epoch = place.split([':', ';', ' ']).nth(4).unwrap();
     let mut stream = Stream::open(&http, &path).await;
     let gap = stream.next().await.unwrap();
     assert_eq!((gap.event.as_str(), gap.id), ("gap", format!("{epoch}:8")));
@@ -151,9 +153,6 @@ async fn a_gap_is_told_and_the_end_all_the_same() {
     // The log is gone, the record is not.
     worker.complete(id, &json!({"a": 1})).await;
     let _: u64 = redis.command(&["DEL", &log]).await;
-    let _: u64 = redis
-        .command(&["DEL", &format!("dwb{{chat}}:top:{id}")])
-        .await;
     let mut stream = Stream::open(&http, &path).await;
     let all = stream.rest().await;
     assert_eq!((all.len(), all[0].event.as_str()), (2, "gap"), "{all:?}");
