@@ -8,7 +8,7 @@ const http = require('node:http');
 const { Queue } = require('bullmq');
 const Redis = require('ioredis');
 const { WebSocketServer } = require('ws');
-const { fanOut } = require('./fan-out');
+const { corked } = require('./fan-out');
 const { say, connection } = require('./settings');
 const { CHANNEL, QUEUE, RETENTION } = require('./seed');
 
@@ -32,7 +32,7 @@ clients.on('connection', (socket) => {
   });
 });
 
-fanOut(clients, subscriber);
+corked(clients, subscriber);
 
 async function main() {
   await queue.waitUntilReady();

@@ -9,15 +9,35 @@
 //! | [`Peers::seed`] | the seed's stack: a gateway (`ws`, BullMQ, ioredis) and a worker (BullMQ), both on Node |
 //! | [`Queue::Bullmq`] | BullMQ alone on Node: jobs added in bulk, then processed |
 //!
+//! | [`Relay::Ws`], [`Relay::WsCorked`] | a minimal server of `ws` that relays a channel of Redis to all sockets |
+//! | [`Relay::SocketIo`] | Socket.IO with its Redis adapter |
+//!
+//! # What a client sees
+//!
 //! A client of the seed's gateway is a plain one: it connects to `/`, sends a text and gets frames of text. Each text
 //! comes back to every client once its job is stored, bare, and its result `{"msg":<text>,"time":<ms>}` to every client
 //! when the job has run. Unlike here, **the text may come after its result**: nothing orders the two.
+//!
+//! Clients of a [`Relay`] connect to [`Relay::path`] and answer frames as [`Relay::hear`] says; what is to reach them
+//! is published on Redis as [`Relay::publication`] says. A text arrives as:
+//!
+//! | relay | subscribing | a delivery, always a frame of text | published as |
+//! |---|---|---|---|
+//! | `ws` | by connecting | the bare text | the bare text on `bench` |
+//! | Socket.IO | `0…` is answered with `40`, and the server puts the socket in a room; `40…` confirms it | `42["m",<text>]` | packed `["emitter", packet, options]` on `socket.io#/#bench#` |
+//! | Sockudo | `pusher:connection_established` is answered with `pusher:subscribe`; `pusher_internal:subscription_succeeded` confirms it | `{"event":"m","channel":"bench","data":<text>}` | JSON of a node's broadcast on `sockudo_adapter::#broadcast` |
+//!
+//! Socket.IO pings with `2` each 25 s and wants `3` within 20 s; Sockudo pings with `pusher:ping` and wants
+//! `pusher:pong`. The text is a string of JSON but with `ws`.
+//!
+//! # Threads
 //!
 //! Everything that is started is tied to the thread that starts it (see [`broker::testing::tied`]): start peers on a
 //! thread that lives as long as they should, as `block_on`'s is.
 
 mod node;
 mod queue;
+mod relay;
 mod running;
 
 use std::{fmt, path::PathBuf};
@@ -26,6 +46,7 @@ use serde_json::json;
 
 use node::Node;
 pub use queue::{Queue, QueueFigures, QueueTask};
+pub use relay::{Heard, Publication, Relay};
 pub use running::Running;
 
 /// Why a peer can't be measured.
@@ -94,6 +115,29 @@ impl Peers {
             .await?;
         running
             .add("server", node.script("seed-server.js", &settings))
+            .await?;
+        Ok(running)
+    }
+
+    /// Starts a gateway on a Redis of its own. Its process is named `server`.
+    pub async fn relay(&self, relay: Relay, redis_url: &str) -> Result<Running, Skipped> {
+        let (script, settings) = match relay {
+            Relay::Ws | Relay::WsCorked => {
+                let corked = relay == Relay::WsCorked;
+                let settings =
+                    json!({ "redis": redis_url, "channel": relay::ROOM, "corked": corked });
+                ("ws-relay.js", settings)
+            }
+            Relay::SocketIo => {
+                let settings = json!({ "redis": redis_url, "room": relay::ROOM });
+                ("socket-io.js", settings)
+            }
+            Relay::Sockudo => return Err(Skipped::new("not yet")),
+        };
+        let node = self.node.as_ref().map_err(Clone::clone)?;
+        let mut running = Running::new()?;
+        running
+            .add("server", node.script(script, &settings))
             .await?;
         Ok(running)
     }

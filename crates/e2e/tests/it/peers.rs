@@ -3,9 +3,15 @@
 use broker::testing::TestRedis;
 use e2e::{
     Client,
-    bench::peers::{Peers, Queue, QueueTask, Running},
+    bench::peers::{Heard, Peers, Publication, Queue, QueueTask, Relay, Running},
 };
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 fn peers() -> Peers {
     Peers::install(&Peers::folder())
@@ -56,4 +62,63 @@ async fn a_queue_says_what_its_task_took(queue: Queue) {
 #[tokio::test]
 async fn bullmq_on_node_runs_alone() {
     a_queue_says_what_its_task_took(Queue::Bullmq).await;
+}
+
+/// Publishes bytes, which need not be text.
+async fn publish(redis: &TestRedis, publication: Publication) {
+    let Publication { channel, payload } = publication;
+    let url = redis.url();
+    let address = url.trim_start_matches("redis://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n",
+        channel.len(),
+        payload.len()
+    );
+    let command = [head.as_bytes(), &payload, b"\r\n"].concat();
+    stream.write_all(&command).await.unwrap();
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b":1\r\n", "who follows {channel}");
+}
+
+async fn a_relay_delivers_what_is_published(relay: Relay) {
+    let redis = TestRedis::start().await;
+    let server = peers().relay(relay, &redis.url()).await.unwrap();
+    assert_eq!(names(&server), ["server"]);
+    let url = format!("ws://127.0.0.1:{}{}", server.port(), relay.path());
+    let (mut socket, _) = connect_async(url).await.unwrap();
+    let texts = ["hi", r#"{"quoted":"\\"}"#];
+    let mut subscribed = relay.subscribes_at_once();
+    let mut came = Vec::new();
+    let mut published = false;
+    while came.len() < texts.len() {
+        if subscribed && !published {
+            published = true;
+            for text in texts {
+                publish(&redis, relay.publication(text)).await;
+            }
+        }
+        let Message::Text(frame) = socket.next().await.unwrap().unwrap() else {
+            continue;
+        };
+        match relay.hear(&frame) {
+            Heard::Say(answer) => socket.send(Message::text(answer)).await.unwrap(),
+            Heard::Subscribed => subscribed = true,
+            Heard::Delivery(text) => came.push(text.into_owned()),
+            Heard::Nothing => {}
+        }
+    }
+    assert_eq!(came, texts);
+}
+
+#[tokio::test]
+async fn ws_relays() {
+    a_relay_delivers_what_is_published(Relay::Ws).await;
+    a_relay_delivers_what_is_published(Relay::WsCorked).await;
+}
+
+#[tokio::test]
+async fn socket_io_relays() {
+    a_relay_delivers_what_is_published(Relay::SocketIo).await;
 }

@@ -1,7 +1,7 @@
 //! The peers that run on Node: their packages, fetched once by npm as the lock file says, and their scripts.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -24,6 +24,10 @@ impl Node {
         let version = run(Command::new("node").arg("--version"), "node")?;
         let wanted = fs::read_to_string(scripts().join("package-lock.json"))
             .map_err(|error| Skipped::new(format_args!("the lock file can't be read: {error}")))?;
+        fs::create_dir_all(folder).map_err(Skipped::new)?;
+        // Several programs may want it at once: one fetches, the others wait.
+        let lock = File::create(folder.with_extension("lock")).map_err(Skipped::new)?;
+        lock.lock().map_err(Skipped::new)?;
         let marker = folder.join("fetched");
         if fs::read_to_string(&marker).ok().as_ref() != Some(&wanted) {
             fetch(folder)?;
@@ -60,7 +64,6 @@ impl Node {
 }
 
 fn fetch(folder: &Path) -> Result<(), Skipped> {
-    fs::create_dir_all(folder).map_err(Skipped::new)?;
     for file in ["package.json", "package-lock.json"] {
         fs::copy(scripts().join(file), folder.join(file)).map_err(Skipped::new)?;
     }
