@@ -4,7 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use e2e::load::{Length, Order, Pace, Path, PathFigures, Stage, StageArgs, Watched};
+use e2e::load::{
+    Length, Order, Pace, Path, PathFigures, QueueFigures, QueueLoad, Stage, StageArgs, Watched,
+};
 use serde::Serialize;
 
 /// Puts load on a system of its own, or on one that runs, and checks that every message came exactly once and in order.
@@ -21,6 +23,7 @@ struct Command {
 #[derive(Subcommand)]
 enum What {
     Path(PathArgs),
+    Queue(QueueArgs),
 }
 
 /// Which processes to watch, and whether to start them.
@@ -72,9 +75,34 @@ struct PathArgs {
     /// Count until so many messages are through, instead of a time
     #[arg(long, conflicts_with = "seconds")]
     messages: Option<u64>,
-    /// In which order the results of one sender must come; its messages must always come in order
-    #[arg(long, value_enum, default_value_t = Order::Any)]
+    /// What must come in order
+    #[arg(long, value_enum, default_value_t = Order::Messages)]
     order: Order,
+}
+
+/// The queue alone, on a private system: jobs handed in in bulk, then run by a worker that does nothing.
+#[derive(Args)]
+struct QueueArgs {
+    /// How many jobs
+    #[arg(long, default_value_t = 50_000)]
+    jobs: u32,
+    /// How many of them to run; all by default
+    #[arg(long)]
+    run: Option<u32>,
+    /// How many bytes of JSON a payload has
+    #[arg(long, default_value_t = 100)]
+    bytes: usize,
+    /// How many tenants the jobs belong to
+    #[arg(long, default_value_t = 1)]
+    tenants: usize,
+    /// Give each job a topic of its own and tell every change of its state there, as for jobs handed in over HTTP
+    #[arg(long)]
+    own_topics: bool,
+    /// How many finished jobs are kept
+    #[arg(long, default_value_t = 1_000)]
+    keep: u64,
+    #[command(flatten, next_help_heading = "The private system")]
+    stage: StageArgs,
 }
 
 #[tokio::main]
@@ -87,7 +115,25 @@ async fn main() -> anyhow::Result<()> {
             say_path(&figures);
             write(json, &figures)
         }
+        What::Queue(args) => {
+            let figures = queue(args).await?;
+            say_queue(&figures);
+            write(json, &figures)
+        }
     }
+}
+
+async fn queue(args: QueueArgs) -> anyhow::Result<QueueFigures> {
+    let load = QueueLoad {
+        jobs: args.jobs,
+        run: args.run.unwrap_or(args.jobs),
+        bytes: args.bytes,
+        tenants: args.tenants,
+        own_topics: args.own_topics,
+        keep: args.keep,
+        stage: args.stage,
+    };
+    load.measure().await
 }
 
 fn write(file: Option<&std::path::Path>, figures: &impl Serialize) -> anyhow::Result<()> {
@@ -152,7 +198,7 @@ fn watched(text: &str) -> Result<(String, u32), String> {
 )]
 fn say_path(figures: &PathFigures) {
     println!(
-        "{:.0} messages/s: {} in {:.2} s; all came exactly once, messages in order, {} results before an earlier one's",
+        "{:.0} messages/s: {} in {:.2} s; all came exactly once, {} results before an earlier one's",
         figures.per_second, figures.messages, figures.seconds, figures.early_results
     );
     println!("message to result:  {}", figures.result_ms);
@@ -160,4 +206,25 @@ fn say_path(figures: &PathFigures) {
     for usage in &figures.usage {
         println!("{}", usage.line(figures.messages as f64, "message"));
     }
+}
+
+#[allow(
+    clippy::print_stdout,
+    reason = "the figures are what this program is for"
+)]
+fn say_queue(figures: &QueueFigures) {
+    let parts = [("handed in", &figures.enqueue), ("run", &figures.run)];
+    for (what, part) in parts {
+        println!(
+            "{what}: {:.0} jobs/s, {} in {:.2} s, {:.2} µs of Redis' main thread a job",
+            part.per_second, part.jobs, part.seconds, part.redis_us_per_job
+        );
+        for usage in &part.usage {
+            println!("{}", usage.line(f64::from(part.jobs), "job"));
+        }
+    }
+    println!(
+        "Redis: {:.2} µs a job from handing in to retention, {:.0} B for each that waits",
+        figures.redis_us_per_job, figures.redis_bytes_per_waiting_job
+    );
 }

@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 
 use clap::ValueEnum;
 
-/// In which order results must come.
+/// What must come in order. Everything must come exactly once anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Order {
-    /// In that of their messages.
+    /// A sender's messages, and its results in the order of their messages
     Strict,
-    /// In any, as handlers that run at the same time may end; those that came early are counted
-    Any,
+    /// A sender's messages; each result after its message, but in any order, as handlers that run at the same time may
+    /// end. Those that come before one of an earlier message are counted
+    Messages,
+    /// Nothing, for a system that promises nothing
+    Nothing,
 }
 
 /// A delivery that may not be.
@@ -76,15 +79,59 @@ pub enum Wrong {
     },
 }
 
+/// A row of numbers of which each is to come once.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    /// The first that has not come.
+    next: u64,
+    /// Which of those from there on have come. It is as long as what is on its way.
+    ahead: VecDeque<bool>,
+}
+
+/// How a number comes.
+enum Came {
+    InTurn,
+    Early,
+    Again,
+}
+
+impl Line {
+    fn has(&self, number: u64) -> bool {
+        let Some(distance) = number.checked_sub(self.next) else {
+            return true;
+        };
+        let index = usize::try_from(distance).unwrap_or(usize::MAX);
+        self.ahead.get(index) == Some(&true)
+    }
+
+    fn take(&mut self, number: u64) -> Came {
+        if self.has(number) {
+            return Came::Again;
+        }
+        let index = usize::try_from(number - self.next).unwrap_or(usize::MAX);
+        if index > 0 {
+            if self.ahead.len() <= index {
+                self.ahead.resize(index + 1, false);
+            }
+            self.ahead[index] = true;
+            return Came::Early;
+        }
+        self.next += 1;
+        // Its own place, if it was made.
+        self.ahead.pop_front();
+        while self.ahead.front() == Some(&true) {
+            self.ahead.pop_front();
+            self.next += 1;
+        }
+        Came::InTurn
+    }
+}
+
 /// What one receiver has of one sender.
 #[derive(Clone, Debug, Default)]
 struct Page {
-    /// The next message.
-    messages: u64,
-    /// The first result that has not come.
-    results: u64,
-    /// Which of those behind it have come.
-    ahead: VecDeque<bool>,
+    messages: Line,
+    results: Line,
 }
 
 /// Keeps track of all receivers and senders.
@@ -116,27 +163,25 @@ impl Book {
 
     /// A message came.
     pub fn message(&mut self, receiver: usize, sender: usize, got: u64) -> Result<(), Wrong> {
+        let ordered = self.order != Order::Nothing;
         let page = self.page(receiver, sender)?;
-        let expected = page.messages;
+        let expected = page.messages.next;
         let what = MESSAGE;
-        match got.cmp(&expected) {
-            std::cmp::Ordering::Equal => {
-                page.messages += 1;
-                Ok(())
-            }
-            std::cmp::Ordering::Less => Err(Wrong::Twice {
+        match page.messages.take(got) {
+            Came::Again => Err(Wrong::Twice {
                 receiver,
                 sender,
                 what,
                 got,
             }),
-            std::cmp::Ordering::Greater => Err(Wrong::OutOfOrder {
+            Came::Early if ordered => Err(Wrong::OutOfOrder {
                 receiver,
                 sender,
                 what,
                 got,
                 expected,
             }),
+            Came::InTurn | Came::Early => Ok(()),
         }
     }
 
@@ -144,64 +189,40 @@ impl Book {
     pub fn result(&mut self, receiver: usize, sender: usize, got: u64) -> Result<u64, Wrong> {
         let order = self.order;
         let page = self.page(receiver, sender)?;
-        if got >= page.messages {
+        if order != Order::Nothing && !page.messages.has(got) {
             return Err(Wrong::TooEarly {
                 receiver,
                 sender,
                 got,
             });
         }
+        let expected = page.results.next;
         let what = RESULT;
-        let twice = Wrong::Twice {
-            receiver,
-            sender,
-            what,
-            got,
-        };
-        let expected = page.results;
-        let Some(distance) = got.checked_sub(expected) else {
-            return Err(twice);
-        };
-        if distance == 0 {
-            page.results += 1;
-            // The first place of those ahead is the one that has now come, or was never made.
-            page.ahead.pop_front();
-            while page.ahead.front() == Some(&true) {
-                page.ahead.pop_front();
-                page.results += 1;
-            }
-            return Ok(page.results);
-        }
-        if order == Order::Strict {
-            return Err(Wrong::OutOfOrder {
+        match page.results.take(got) {
+            Came::InTurn => Ok(page.results.next),
+            Came::Again => Err(Wrong::Twice {
+                receiver,
+                sender,
+                what,
+                got,
+            }),
+            Came::Early if order == Order::Strict => Err(Wrong::OutOfOrder {
                 receiver,
                 sender,
                 what,
                 got,
                 expected,
-            });
+            }),
+            Came::Early => {
+                self.early += 1;
+                Ok(expected)
+            }
         }
-        // It is less than the number of messages on their way.
-        let index = usize::try_from(distance).unwrap_or(usize::MAX);
-        if page.ahead.len() <= index {
-            page.ahead.resize(index + 1, false);
-        }
-        if std::mem::replace(&mut page.ahead[index], true) {
-            return Err(twice);
-        }
-        self.early += 1;
-        Ok(expected)
     }
 
     /// How many results came before one that they should have followed.
     pub const fn early(&self) -> u64 {
         self.early
-    }
-
-    /// How many messages, and how many results without a gap, a receiver has of a sender.
-    pub fn has(&self, receiver: usize, sender: usize) -> (u64, u64) {
-        let page = &self.pages[receiver][sender];
-        (page.messages, page.results)
     }
 
     /// Whether everybody has everything, where `sent` says how many messages of each sender there are.
@@ -215,11 +236,11 @@ impl Book {
                     next,
                     sent: *sent,
                 };
-                if page.messages < *sent {
-                    return Err(lost(MESSAGE, page.messages));
+                if page.messages.next < *sent {
+                    return Err(lost(MESSAGE, page.messages.next));
                 }
-                if results && page.results < *sent {
-                    return Err(lost(RESULT, page.results));
+                if results && page.results.next < *sent {
+                    return Err(lost(RESULT, page.results.next));
                 }
             }
         }

@@ -30,6 +30,12 @@ pub struct StageArgs {
     /// One more argument of the worker
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub worker_arg: Vec<String>,
+    /// One more argument of the queue manager
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub manager_arg: Vec<String>,
+    /// Which binary the workers are.
+    #[arg(skip = "worker")]
+    pub worker_binary: &'static str,
 }
 
 impl Default for StageArgs {
@@ -42,6 +48,8 @@ impl Default for StageArgs {
             prefetch: 0,
             server_arg: Vec::new(),
             worker_arg: Vec::new(),
+            manager_arg: Vec::new(),
+            worker_binary: "worker",
         }
     }
 }
@@ -71,6 +79,8 @@ impl Stage {
                 workers: args.workers,
                 server: args.server_arg.clone(),
                 worker,
+                manager: args.manager_arg.clone(),
+                worker_binary: args.worker_binary,
                 ..Settings::default()
             },
         );
