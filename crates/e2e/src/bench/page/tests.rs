@@ -1,3 +1,5 @@
+//! What a report looks like, checked against fixed figures.
+
 use std::fs;
 
 use crate::bench::{

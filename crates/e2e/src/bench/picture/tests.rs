@@ -1,3 +1,5 @@
+//! What a report looks like, checked against fixed figures.
+
 use roxmltree::Document;
 
 use crate::bench::page::tests::report;
