@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use protocol::{JobId, JobRecord, JobState, Kind, Priority, QueueName, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Inspector, Keys, record::record, script::PAGE};
+use crate::{Error, Inspector, Keys, script::PAGE};
 
 /// How many jobs one page looks at.
 const LOOKS: usize = 1_000;
 /// How many it reads at a time.
 const STEP: usize = 250;
+
 /// Which jobs.
 #[derive(Clone, Debug)]
 pub struct Browse<'a> {
@@ -184,23 +185,8 @@ impl Inspector {
         ids: impl Iterator<Item = JobId>,
     ) -> Result<HashMap<JobId, JobRecord>, Error> {
         let ids: Vec<_> = ids.collect();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut cmd = redis::cmd("MGET");
-        cmd.arg(ids.iter().map(|id| keys.job(*id)).collect::<Vec<_>>());
-        let jobs: Vec<Option<Vec<u8>>> = self.redis().query(&cmd).await?;
-        let read = |(id, stored): (JobId, Option<Vec<u8>>)| {
-            let job = record(keys.queue(), id, &stored?, &[])?;
-            // They may be long.
-            let job = JobRecord {
-                payload: None,
-                result: None,
-                ..job
-            };
-            Some((id, job))
-        };
-        Ok(ids.into_iter().zip(jobs).filter_map(read).collect())
+        let jobs = self.redis().summaries(keys, &ids).await?;
+        Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
     }
 }
 

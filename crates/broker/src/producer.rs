@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{Durability, EventLevel, IdempotencyKey, Job, JobId, QueueName, Topic};
+use protocol::{Durability, EventLevel, IdempotencyKey, InvalidJob, Job, JobId, QueueName, Topic};
 use rand::RngExt as _;
 use redis::ScriptInvocation;
 use serde_json::value::RawValue;
@@ -150,7 +150,7 @@ impl Producer {
         job: Job,
         done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
     ) {
-        if let Err(error) = job.validate() {
+        if let Err(error) = valid(id, &job) {
             return done(Err(error.into()));
         }
         match self.submissions.reserve().await {
@@ -161,7 +161,7 @@ impl Producer {
 
     /// Stores one job under the given id, and waits until it is stored. Handing in the same id again is safe.
     pub async fn submit(&self, id: JobId, job: Job) -> Result<Receipt, SubmitError> {
-        job.validate()?;
+        valid(id, &job)?;
         let (done, receipt) = oneshot::channel();
         // A submitter that went away does not want to hear.
         let submission = Submission::new(id, job, |result| drop(done.send(result)));
@@ -171,6 +171,16 @@ impl Producer {
             .map_err(|_| SubmitError::Stopping)?;
         receipt.await.unwrap_or(Err(SubmitError::Stopping))
     }
+}
+
+/// What is wrong with a job of this id, if anything. The channel of a job is its own: it says itself where its log is.
+pub(crate) fn valid(id: JobId, job: &Job) -> Result<(), InvalidJob> {
+    let topic = job.options.topic.as_ref();
+    let other = topic.and_then(|topic| topic.as_str().parse::<JobId>().ok());
+    if other.is_some_and(|other| other != id) {
+        return Err(InvalidJob::Topic);
+    }
+    job.validate()
 }
 
 struct Batcher {
@@ -292,15 +302,12 @@ impl Submission {
             .arg(options.tenant.as_str())
             .arg(topic)
             .arg(options.priority.line())
-            .arg(
-                format_args!(
-                    "{} {} {}",
-                    options.max_attempts,
-                    options.priority.line(),
-                    options.events.as_str()
-                )
-                .to_string(),
-            );
+            .arg(format!(
+                "{} {} {}",
+                options.max_attempts,
+                options.priority.line(),
+                options.events.as_str()
+            ));
         // What scripts only copy comes as it is stored: `lua/job.lua` says how.
         let stored_topic = if topic == id { "=" } else { topic };
         let mut tail = format!(

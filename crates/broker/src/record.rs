@@ -32,6 +32,57 @@ impl Redis {
     }
 }
 
+/// How much of a stored job is read for a list: its head, and a payload that is not apart.
+const HEAD_BYTES: isize = 4096;
+
+impl Redis {
+    /// Reads jobs without payloads and results, which may be long: a list of them takes little memory here and in Redis.
+    pub(crate) async fn summaries(
+        &self,
+        keys: &Keys,
+        ids: &[JobId],
+    ) -> Result<Vec<JobRecord>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = Pipeline::with_capacity(ids.len());
+        for id in ids {
+            pipeline.getrange(keys.job(*id), 0, HEAD_BYTES - 1);
+        }
+        let heads: Vec<Vec<u8>> = self.pipe(&pipeline).await?;
+        let error_bytes = |head: &[u8]| Stored::read(head)?.parsed::<isize>("error");
+        let mut pipeline = Pipeline::new();
+        let mut failed = Vec::new();
+        for (n, (id, head)) in ids.iter().zip(&heads).enumerate() {
+            if let Some(bytes) = error_bytes(head).filter(|bytes| *bytes > 0) {
+                pipeline.getrange(keys.job(*id), -bytes, -1);
+                failed.push(n);
+            }
+        }
+        let errors: Vec<Vec<u8>> = if failed.is_empty() {
+            Vec::new()
+        } else {
+            self.pipe(&pipeline).await?
+        };
+        let mut errors = failed.into_iter().zip(errors).peekable();
+        let mut records = Vec::with_capacity(ids.len());
+        for (n, (id, head)) in ids.iter().zip(&heads).enumerate() {
+            let error = errors.next_if(|(place, _)| *place == n);
+            let Some(record) = record(keys.queue(), *id, head, &[]) else {
+                continue;
+            };
+            records.push(JobRecord {
+                payload: None,
+                result: None,
+                // What ends here may not be the end of the job.
+                error: error.and_then(|(_, json)| serde_json::from_slice(&json).ok()),
+                ..record
+            });
+        }
+        Ok(records)
+    }
+}
+
 /// Reads a job. What is damaged reads as absent or as its default, so that an operator still sees the job.
 pub(crate) fn record(
     queue: &QueueName,
@@ -48,7 +99,7 @@ pub(crate) fn record(
         Stored::read(line.as_bytes())?;
         return record(queue, id, line.as_bytes(), &[]);
     };
-    let extra = Extra::read(job.extra(apart));
+    let extra = Extra::read(job.extra());
     let json = |bytes: &[u8]| {
         let text = String::from_utf8(bytes.to_vec()).ok()?;
         RawValue::from_string(text).ok()

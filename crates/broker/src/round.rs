@@ -166,13 +166,13 @@ fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
 /// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
 fn decode(queue: &QueueName, (id, record, apart): Row) -> Option<Claim> {
     let id = text(&id).ok().and_then(|text| text.parse::<JobId>().ok());
-    // A script has read its head, or it would not have been claimed.
     let (Some(id), Some(stored)) = (id, Stored::read(&record)) else {
-        // Without an id nothing can be written about it; its lease runs out until its attempts do.
+        // A script has read its head, so it is the id. Without one nothing can be written about it; its lease runs out
+        // until its attempts do.
         tracing::error!(%queue, ?id, "a job with a damaged id was claimed");
         return None;
     };
-    let extra = Extra::read(stored.extra(&apart));
+    let extra = Extra::read(stored.extra());
     let job = decode_job(id, &stored, stored.payload(&apart))
         .map_err(|why| Failure::new(FailureCode::Undecodable, why))
         .map(|job| Job {

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use protocol::{FailureCode, JobId, JobState, Kind, Priority, QueueName, Tenant};
+use protocol::{FailureCode, JobId, JobRecord, JobState, Kind, Priority, QueueName, Tenant};
 
-use crate::{Error, Inspector, Keys, Redis, pairs::pairs, record::record, script::PAGE};
+use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE};
 
 /// How many jobs a page has at most.
 const PAGE_SIZE: usize = 500;
@@ -183,15 +183,9 @@ impl Scan {
     async fn summaries(&self, ids: Vec<String>) -> Result<Vec<JobSummary>, Error> {
         // What is no id was not written by this system.
         let ids: Vec<JobId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut cmd = redis::cmd("MGET");
-        cmd.arg(ids.iter().map(|id| self.keys.job(*id)).collect::<Vec<_>>());
-        let jobs: Vec<Option<Vec<u8>>> = self.redis.query(&cmd).await?;
+        let jobs = self.redis.summaries(&self.keys, &ids).await?;
         let now = self.now().await?;
-        let summary = |(id, stored): (JobId, Option<Vec<u8>>)| {
-            let job = record(self.keys.queue(), id, &stored?, &[])?;
+        let summary = |job: JobRecord| {
             if job.state != self.state {
                 return None;
             }
@@ -201,14 +195,14 @@ impl Scan {
                 _ => job.finished_at,
             };
             Some(JobSummary {
-                id,
+                id: job.id,
                 kind: job.kind,
                 tenant: job.tenant,
                 error: job.error.map(|failure| failure.code),
                 age_ms: since.map_or(0, |since| now.saturating_sub(since)),
             })
         };
-        Ok(ids.into_iter().zip(jobs).filter_map(summary).collect())
+        Ok(jobs.into_iter().filter_map(summary).collect())
     }
 
     async fn now(&self) -> Result<u64, Error> {

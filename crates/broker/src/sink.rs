@@ -13,7 +13,10 @@ use apalis_core::task::Task;
 use futures_util::{Sink, task::AtomicWaker};
 use protocol::{Job, JobId};
 
-use crate::{OnReceipt, Producer, Receipt, RedisBackend, SubmitError, producer::Submission};
+use crate::{
+    OnReceipt, Producer, Receipt, RedisBackend, SubmitError,
+    producer::{Submission, valid},
+};
 
 /// What one clone of the backend has handed in and not yet heard of.
 #[derive(Default)]
@@ -50,13 +53,13 @@ impl Sink<Task<Job>> for RedisBackend {
         let on_receipt = task.data().get::<OnReceipt>().cloned();
         let metadata = task.metadata().as_map().clone();
         let job = with_context(task);
-        if let Err(error) = job.validate() {
+        let id: JobId = id.unwrap_or_else(Producer::new_id);
+        if let Err(error) = valid(id, &job) {
             self.sender.abort_send();
             return Err(error.into());
         }
         let pending = Arc::clone(&self.pending);
         pending.count.fetch_add(1, Ordering::AcqRel);
-        let id: JobId = id.unwrap_or_else(Producer::new_id);
         let mut submission = Submission::new(id, job, move |result| {
             pending.settle(&result);
             if let Some(on_receipt) = on_receipt {

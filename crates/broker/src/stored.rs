@@ -26,7 +26,7 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Reads a record, or the beginning of one; `None` if its head is damaged.
+    /// Reads a record, or as much of it as there is; `None` if its head is damaged.
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let end = record.iter().position(|byte| *byte == b'\n')?;
         let head = std::str::from_utf8(&record[..end]).ok()?;
@@ -81,34 +81,37 @@ impl<'a> Stored<'a> {
         self.option(name)?.parse().ok()
     }
 
-    /// Whether the payload, and what only workers read, are in a key of their own.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.option("apart").is_some()
+    /// How many bytes of the payload stand in the record: all, or none where it is in a key of its own.
+    fn payload_inside(&self) -> usize {
+        if self.option("apart").is_some() {
+            0
+        } else {
+            self.payload_bytes
+        }
     }
 
-    /// The payload, out of the part of its own if it has one. Empty where it is not all there.
+    /// The payload, which is `apart` if it has a key of its own. Empty where it is not all there.
     pub(crate) fn payload(&self, apart: &'a [u8]) -> &'a [u8] {
-        self.inside(apart)
-            .get(..self.payload_bytes)
-            .unwrap_or_default()
+        let inside = self.payload_inside();
+        let from = if inside < self.payload_bytes {
+            apart
+        } else {
+            self.body
+        };
+        from.get(..self.payload_bytes).unwrap_or_default()
     }
 
     /// What only workers read.
-    pub(crate) fn extra(&self, apart: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn extra(&self) -> &'a [u8] {
         let bytes: usize = self.parsed("extra").unwrap_or(0);
-        self.inside(apart)
-            .get(self.payload_bytes..self.payload_bytes + bytes)
-            .unwrap_or_default()
+        let from = self.payload_inside();
+        self.body.get(from..from + bytes).unwrap_or_default()
     }
 
     /// The result or the error, whichever is asked for and there.
     pub(crate) fn outcome(&self, name: &str) -> Option<&'a [u8]> {
         let bytes: usize = self.parsed(name)?;
         self.body.get(self.body.len().checked_sub(bytes)?..)
-    }
-
-    fn inside(&self, apart: &'a [u8]) -> &'a [u8] {
-        if self.is_apart() { apart } else { self.body }
     }
 }
 
@@ -139,18 +142,19 @@ mod tests {
         assert_eq!(stored.parsed("place"), Some(7));
         assert_eq!(stored.option("due"), None);
         assert_eq!(stored.payload(b""), b"{\"a\":\n}x");
-        assert_eq!(stored.extra(b""), b"xo");
+        assert_eq!(stored.extra(), b"xo");
         assert_eq!(stored.outcome("error"), Some(&b"oops"[..]));
         assert_eq!(stored.outcome("result"), None);
     }
 
     #[test]
     fn a_payload_may_be_apart() {
-        let record = b"waiting;5 1 all 1 r chat alice room 3 apart=1\n";
+        let record = b"waiting;5 1 all 1 r chat alice room 3 extra=2 apart=1\nxo";
         let stored = Stored::read(record).unwrap();
         assert_eq!(stored.topic, Some("room"));
         assert_eq!(stored.payload(b"\"a\""), b"\"a\"");
         assert_eq!(stored.payload(b""), b"");
+        assert_eq!(stored.extra(), b"xo");
     }
 
     #[test]

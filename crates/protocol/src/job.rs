@@ -114,6 +114,9 @@ pub enum InvalidJob {
         "retry: pauses can be at most {MAX_DELAY_MS} ms, initial_ms at most max_ms, and jitter from 0 to 1"
     )]
     Retry,
+    /// The topic is the id of another job, whose own channel that is.
+    #[error("the topic is another job's id")]
+    Topic,
     /// The trace context does not have the form that the W3C wants.
     #[error("trace: not a W3C trace context")]
     Trace,

@@ -25,8 +25,8 @@ local function known(id, tenant, topic)
   local job = read(id)
   if job.state and job.tenant ~= tenant then return conflict(id) end
   local log = open(job.topic or topic)
-  local outcome = job.state and string.sub(job.body, job.apart and 1 or job.bytes + 1) or ''
-  return { 1, id, log.epoch, log.offset, job.state or '', job.result and outcome or '', job.error and outcome or '' }
+  return { 1, id, log.epoch, log.offset, job.state or '', job.result and outcome(job) or '',
+    job.error and outcome(job) or '' }
 end
 
 local born = birth()
@@ -73,6 +73,7 @@ for i = 1, n do
     count('refused')
     reply[i] = { 3, id, '', 1000 }
   else
+    -- A long payload is not copied whenever its job changes.
     local apart = payload_bytes > 1024
     local delayed = more and more.due
     local front = delayed and 'delayed 0 0 due=' .. int(delayed) .. ';' or 'waiting;'
@@ -86,10 +87,10 @@ for i = 1, n do
     if apart then tail = tail .. ' apart=1' end
     if more and more.key then tail = tail .. ' key=' .. more.name end
     if more and more.expires then tail = tail .. ' expires=' .. int(more.expires) end
-    if not redis.call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and '' or body), 'NX') then
+    if not redis.call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and string.sub(body, payload_bytes + 1) or body), 'NX') then
       reply[i] = known(id, tenant, topic)
     else
-      if apart then redis.call('SET', base .. 'body:' .. id, body) end
+      if apart then redis.call('SET', base .. 'body:' .. id, string.sub(body, 1, payload_bytes)) end
       if more then
         if more.key then redis.call('SET', more.key, more.claim, 'PX', more.claim_ms) end
         if more.expires then add('expiring', more.expires, id) end

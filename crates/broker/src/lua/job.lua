@@ -3,7 +3,7 @@
 --   <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
 -- `=` as topic is the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
 -- workers read, and its outcome. A long payload is apart, in a key of its own that is written once. Jobs are read once a
--- script, and written once, at its end.
+-- script, and written once, at its end. `stored.rs` reads the same form.
 local raws, jobs, touched = {}, {}, {}
 local HEAD = '^(%l+)([^;]*);((%d+) (%d) (%l+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'
 local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
@@ -14,7 +14,7 @@ local absent = { attempt = 0, bytes = 0 }
 local function damaged(id, raw)
   return { id = id, state = string.match(raw, '^%l+'), damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
     fixed = '1 1 outcome 0 0 unknown public = 0', events = 'outcome', created = '0', born = '0', kind = 'unknown',
-    tenant = 'public', topic = id, own = true, bytes = 0, body = '' }
+    tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
 end
 
 local function parse(id, raw)
@@ -33,8 +33,11 @@ local function parse(id, raw)
   end
   if options ~= '' then
     for name, value in string.gmatch(options, ' (%l+)=(%S+)') do job[name] = value end
-    if job.extra then job.bytes = job.bytes + tonumber(job.extra) end
   end
+  -- How much of the body is not the outcome.
+  local extra = tonumber(job.extra) or 0
+  job.inside = (job.apart and 0 or job.bytes) + extra
+  job.bytes = job.bytes + extra
   return job
 end
 
@@ -69,9 +72,10 @@ local function touch(job)
 end
 
 -- A job has one outcome: its latest error, until it has a result.
+local function outcome(job) return string.sub(job.body, job.inside + 1) end
 local function set_outcome(job, name, text)
   job.result, job.error = nil, nil
-  job.body = string.sub(job.body, 1, job.apart and 0 or job.bytes)
+  job.body = string.sub(job.body, 1, job.inside)
   if name then
     job[name] = #text
     job.body = job.body .. text

@@ -23,7 +23,7 @@ local function continue(log)
   -- The latest eight are enough for who was away a while.
   local _, words = string.gsub(former, ' ', '')
   while words > 15 do former, words = string.gsub(former, '^%S+ %S+ ', '', 1), words - 2 end
-  log.former, log.epoch = former, fresh_epoch
+  log.former, log.epoch, log.changed = former, fresh_epoch, true
 end
 
 -- The log of a job's own channel begins with the job. Until it has an event the job alone says where it is.
@@ -90,17 +90,22 @@ local function publish(log)
   log.out, log.size = {}, 0
 end
 
+-- Adds an event that has its offset already to what the list will hold.
+local function list(log, json)
+  log.fresh[#log.fresh + 1] = json
+  log.bytes, log.changed = log.bytes + #json, true
+end
+
 -- The last event of a job's own log is `told` by the job.
 local function append(topic, json, told)
   -- A message has an event a line. In JSON a bare line break is nothing but space.
   if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
   local log = open(topic)
-  log.offset = log.offset + 1
+  log.offset, log.changed = log.offset + 1, true
   if told and log.job then
     log.told = true
   else
-    log.fresh[#log.fresh + 1] = json
-    log.bytes = log.bytes + #json
+    list(log, json)
   end
   local out = log.out
   local n = #out
@@ -151,14 +156,13 @@ end
 local function close_logs()
   for _, log in ipairs(opened) do
     if not log.gone then
-      local grown = log.told or #log.fresh > 0
       store(log)
       trim(log)
       if not log.job then
         write_top(log)
         redis.call('PEXPIRE', log.top, log_ttl)
         redis.call('PEXPIRE', log.key, log_ttl)
-      elseif grown then
+      elseif log.changed then
         local job = log.job
         job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. this_run() .. ':' .. log.epoch
         if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end

@@ -17,11 +17,9 @@ for i = 1, n do
     job.state, job.back = 'waiting', job.attempt
     if job.own and job.log then
       -- Its end was told by the job; from now on the log tells it.
-      local log = open(id)
-      local err = last == 'failed' and job.error and string.sub(job.body, job.apart and 1 or job.bytes + 1)
+      local err = last == 'failed' and job.error and outcome(job)
       local json = string.gsub(event(last, id, job.kind, job.attempt, nil, err, job.finished), '\n', ' ')
-      log.fresh[1] = json
-      log.bytes = log.bytes + #json
+      list(open(id), json)
     end
     job.finished, job.due, job.cancel, job.kept, job.expires = nil, nil, nil, nil, nil
     set_outcome(job)

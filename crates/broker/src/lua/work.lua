@@ -4,8 +4,7 @@
 local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(), arg(), number()
 local memory = base .. 'round:' .. worker
 
--- What a worker gets of a job: its id, the job as it is stored, and a payload that is apart. What is not stored yet
--- is asked for when it is.
+-- What a worker gets of a job, once it is stored: its id, the job as it is stored, and a payload that is apart.
 local function given(job)
   return { job.id, job.raw, job.apart and redis.call('GET', base .. 'body:' .. job.id) or '' }
 end
