@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use broker::testing::PATIENCE;
 use mio::Token;
 
-use super::{Length, Path, PathFigures};
+use super::{Path, PathFigures};
 use crate::load::{
     Book, Meter, Pace, Times, Watched,
     connection::{Connection, Scratch},
@@ -95,15 +95,7 @@ impl<'a> Run<'a> {
         let meter = Meter::start(watched)?;
         let (start, before) = (Instant::now(), self.ledger.back);
         self.ledger.counted = Some((start, None));
-        let longest = match self.path.length {
-            Length::Time(time) => time,
-            // Whether anything moves is looked at elsewhere.
-            Length::Messages(_) => Duration::from_secs(24 * 3600),
-        };
-        let most = match self.path.length {
-            Length::Time(_) => u64::MAX,
-            Length::Messages(messages) => messages,
-        };
+        let (longest, most) = self.path.length.limits();
         while start.elapsed() < longest && self.ledger.back - before < most {
             self.send_and_step(schedule.as_mut(), start + longest)?;
         }
