@@ -87,3 +87,6 @@ impl Path {
         Run::connect(self)?.run(watched)
     }
 }
+
+#[cfg(test)]
+mod tests;
