@@ -1,4 +1,5 @@
-//! Installs what is missing with the system's package manager: Redis, and for tests a browser, Node and Python.
+//! Installs what is missing with the system's package manager: Redis, for tests a browser, Node and Python, and for counts
+//! of instructions valgrind.
 //!
 //! Says what it will run before it runs it, never asks a question, and never fetches a binary by itself.
 
@@ -22,6 +23,7 @@ struct Manager {
     node: &'static [&'static str],
     python: &'static [&'static str],
     browser: &'static [&'static str],
+    valgrind: &'static [&'static str],
     needs_root: bool,
 }
 
@@ -36,6 +38,8 @@ pub(crate) enum Tool {
     Python,
     /// One of the Chromium kind.
     Browser,
+    /// Counts instructions.
+    Valgrind,
 }
 
 impl Tool {
@@ -46,6 +50,7 @@ impl Tool {
             Self::Node => "no npm on PATH",
             Self::Python => "no python3 with its module venv on PATH",
             Self::Browser => "no Chromium on PATH",
+            Self::Valgrind => "no valgrind on PATH",
         }
     }
 
@@ -61,6 +66,7 @@ impl Tool {
                 "Install Python 3.10 or later by hand, with its module venv, so that `python3` is on PATH".to_owned()
             }
             Self::Browser => format!("Install Chromium or Chrome by hand, or set {} to one", browser::VARIABLE),
+            Self::Valgrind => "Install valgrind by hand, so that it is on PATH".to_owned(),
         }
     }
 
@@ -71,6 +77,7 @@ impl Tool {
             Self::Node => return find_program("npm").is_some() && find_program("node").is_some(),
             Self::Python => Command::new("python3"),
             Self::Browser => return browser::find().is_some(),
+            Self::Valgrind => return find_program("valgrind").is_some(),
         };
         // Some distributions leave out half of the module.
         command
@@ -91,6 +98,7 @@ const MANAGERS: [Manager; 5] = [
         node: &["npm"],
         python: &["python3-venv"],
         browser: &["chromium", "chromium-browser"],
+        valgrind: &["valgrind"],
         needs_root: true,
     },
     Manager {
@@ -101,6 +109,7 @@ const MANAGERS: [Manager; 5] = [
         node: &["nodejs-npm", "npm"],
         python: &["python3"],
         browser: &["chromium"],
+        valgrind: &["valgrind"],
         needs_root: true,
     },
     Manager {
@@ -111,6 +120,7 @@ const MANAGERS: [Manager; 5] = [
         node: &["npm"],
         python: &["python3"],
         browser: &["chromium"],
+        valgrind: &["valgrind"],
         needs_root: true,
     },
     Manager {
@@ -121,6 +131,7 @@ const MANAGERS: [Manager; 5] = [
         node: &["npm"],
         python: &["python"],
         browser: &["chromium"],
+        valgrind: &["valgrind"],
         needs_root: true,
     },
     Manager {
@@ -131,6 +142,7 @@ const MANAGERS: [Manager; 5] = [
         node: &["node"],
         python: &["python3"],
         browser: &["google-chrome"],
+        valgrind: &["valgrind"],
         needs_root: false,
     },
 ];
@@ -183,6 +195,7 @@ impl Manager {
             Tool::Node => self.node,
             Tool::Python => self.python,
             Tool::Browser => self.browser,
+            Tool::Valgrind => self.valgrind,
         }
     }
 

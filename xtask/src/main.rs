@@ -11,6 +11,7 @@ mod counts;
 mod dev;
 mod faults;
 mod install;
+mod instructions;
 mod outcome;
 mod plan;
 mod ports;
@@ -39,6 +40,7 @@ enum Command {
     Test(test::TestArgs),
     Tidy(tidy::TidyArgs),
     Bench(bench::BenchArgs),
+    Instructions(instructions::InstructionsArgs),
     Scale(scale::ScaleArgs),
     Faults(faults::FaultsArgs),
     Token(token::TokenArgs),
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test(args) => Ok(test::run(&args)),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Instructions(args) => instructions::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Token(args) => token::run(&args),

@@ -2,9 +2,9 @@
 //!
 //! A room's log is that of a topic, so that [`Redis::log`] and [`crate::Feeds`] read both. Under the room's base
 //! (`<prefix>{@<namespace>}:`) there are
-//! - `log:<name>`, a stream with ids `<offset>-0`, from 1 and dense, and one field `e`: the event, `{"pub":…}`;
+//! - `log:<name>`, a list of events, `{"pub":…}`, whose offsets are dense: it ends with the newest;
 //! - `top:<name>`, a hash: e(poch), o(ffset of the newest), f(irst offset kept), b(ytes kept), r(un of Redis),
-//!   p(revious epochs). It outlives the stream, so that offsets go on;
+//!   p(revious epochs). It outlives the list, so that offsets go on;
 //! - `idem:<name>:<SHA-1 of the key>`, what the first publication with an idempotency key was answered;
 //! - `sent:<sender>`, what a sender's latest batch was answered, for a minute.
 //!

@@ -6,9 +6,9 @@ load_settings()
 max_waiting, max_bytes = set('max_waiting') or max_waiting, set('max_bytes') or max_bytes
 
 -- How full the queue and a tenant's share of it are, what this script adds included.
-local held = redis.call('HMGET', base .. 'count', 'waiting', 'bytes')
-local holds = (tonumber(held[1]) or 0) + redis.call('ZCARD', base .. 'delayed')
-local bytes_held = tonumber(held[2]) or 0
+local held = redis.call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence')
+counted.waiting, counted.bytes, sequence = tonumber(held[1]) or 0, tonumber(held[2]) or 0, tonumber(held[3]) or 0
+local holds, bytes_held = counted.waiting + redis.call('ZCARD', base .. 'delayed'), counted.bytes
 local function is_full(tenant, bytes)
   if holds >= max_waiting or bytes_held + bytes > max_bytes then return true end
   local most = limits_of(tenant).max_waiting

@@ -14,24 +14,42 @@ local function gate()
   return math.max(0, most), wait
 end
 
+-- A command costs far more than a field, so that all counts are written with one, and read with one if need be.
+local function write_counts()
+  local names, fields = {}, {}
+  for what, n in pairs(changes) do
+    if n ~= 0 and not counted[what] then names[#names + 1] = what end
+  end
+  local held = #names > 0 and redis.call('HMGET', base .. 'count', unpack(names)) or {}
+  for i, what in ipairs(names) do counted[what] = tonumber(held[i]) or 0 end
+  for what, n in pairs(changes) do
+    if n ~= 0 then
+      fields[#fields + 1] = what
+      fields[#fields + 1] = int(counted[what] + n)
+    end
+  end
+  if sequence_used then
+    fields[#fields + 1] = 'sequence'
+    fields[#fields + 1] = int(sequence)
+  end
+  if #fields > 0 then redis.call('HSET', base .. 'count', unpack(fields)) end
+end
+
 local function write_counters()
   for what, n in pairs(totals) do redis.call('HINCRBY', base .. 'totals', what, n) end
-  for what, n in pairs(changes) do
-    if n ~= 0 then redis.call('HINCRBY', base .. 'count', what, int(n)) end
-  end
+  write_counts()
   for field, n in pairs(tenant_changes) do
     if n ~= 0 and redis.call('HINCRBY', base .. 'tenants', field, n) <= 0 then
       redis.call('HDEL', base .. 'tenants', field)
     end
   end
-  if sequence_used then redis.call('HSET', base .. 'count', 'sequence', int(sequence)) end
 end
 
 local function finish()
   write_back()
   write_counters()
   -- The rings and not the counter say whether anything can be taken.
-  local waits = redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +
+  local waits = next(ringed) ~= nil or redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +
     redis.call('ZCARD', base .. 'ring:2') > 0
   if waits and redis.call('LLEN', base .. 'wake') == 0 and gate() > 0 then redis.call('LPUSH', base .. 'wake', '1') end
 end

@@ -85,7 +85,8 @@ end
 
 local function publish(log)
   if #log.out == 0 then return end
-  redis.call('PUBLISH', log.channel, table.concat(log.out, '\n'))
+  -- In pieces, since Lua reads each string that it makes from end to end.
+  redis.call('PUBLISH', log.channel, table.concat(log.out, '', 1, #log.out - 1))
   log.out, log.size = {}, 0
 end
 
@@ -101,7 +102,10 @@ local function append(topic, json, told)
     log.fresh[#log.fresh + 1] = json
     log.bytes = log.bytes + #json
   end
-  log.out[#log.out + 1] = '{"epoch":"' .. log.epoch .. '","offset":' .. log.offset .. ',"event":' .. json .. '}'
+  local out = log.out
+  local n = #out
+  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = '{"epoch":"', log.epoch, '","offset":', log.offset
+  out[n + 5], out[n + 6], out[n + 7], out[n + 8] = ',"event":', json, '}', '\n'
   log.size = log.size + #json
   -- A message on a channel stays far below a subscriber's output limit.
   if log.size > 262144 then
@@ -168,9 +172,9 @@ end
 
 -- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
 local function event(kind_of_event, id, kind, attempt, data, err, time)
-  local json = '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
-    ',"time":' .. (time or now)
-  if data and data ~= '' then json = json .. ',"data":' .. data end
-  if err and err ~= '' then json = json .. ',"error":' .. err end
-  return json .. '}'
+  local before_data, before_error = '', ''
+  if data and data ~= '' then before_data = ',"data":' else data = '' end
+  if err and err ~= '' then before_error = ',"error":' else err = '' end
+  return '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
+    ',"time":' .. (time or now) .. before_data .. data .. before_error .. err .. '}'
 end

@@ -15,6 +15,8 @@ local log_max_events, log_max_bytes, log_ttl = number(), number(), number()
 
 -- Counters are collected while a script runs and written once, at its end.
 local totals, changes, tenant_changes = {}, {}, {}
+-- What a script has read of the counters already.
+local counted = {}
 local function count(what) totals[what] = (totals[what] or 0) + 1 end
 local function change(what, by) changes[what] = (changes[what] or 0) + by end
 local function change_tenant(what, tenant, by)

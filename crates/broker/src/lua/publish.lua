@@ -21,6 +21,7 @@ local function say(name, json)
     plain[name] = to
   end
   to.out[#to.out + 1] = '{"epoch":"","offset":0,"event":' .. json .. '}'
+  to.out[#to.out + 1] = '\n'
   to.size = to.size + #json
   if to.size > 262144 then publish(to) end
 end

@@ -90,12 +90,6 @@ impl Rig {
         let _: String = self.server.command(&["SET", &key, &stored]).await;
     }
 
-    /// What the list of a log holds.
-    pub async fn log(&self, topic: &impl ToString) -> Vec<String> {
-        let key = format!("test{{chat}}:log:{}", topic.to_string());
-        self.server.command(&["LRANGE", &key, "0", "-1"]).await
-    }
-
     /// All events of a log, as readers get them.
     pub async fn events(&self, topic: &impl ToString) -> Vec<(u64, String)> {
         let feed = broker::Feed::topic(self.redis.prefix(), &self.channel(topic));

@@ -9,6 +9,7 @@
 //! | [`Peers::seed`] | the seed's stack: a gateway (`ws`, BullMQ, ioredis) and a worker (BullMQ), both on Node |
 //! | [`Queue::Bullmq`] | BullMQ alone on Node: jobs added in bulk, then processed |
 //!
+//! | [`Queue::BullmqRust`] | the same with BullMQ's Rust crate |
 //! | [`Relay::Ws`], [`Relay::WsCorked`] | a minimal server of `ws` that relays a channel of Redis to all sockets |
 //! | [`Relay::SocketIo`] | Socket.IO with its Redis adapter |
 //!
@@ -39,8 +40,12 @@ mod node;
 mod queue;
 mod relay;
 mod running;
+mod rust;
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -48,6 +53,7 @@ use node::Node;
 pub use queue::{Queue, QueueFigures, QueueTask};
 pub use relay::{Heard, Publication, Relay};
 pub use running::Running;
+use rust::Rust;
 
 /// Why a peer can't be measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +73,21 @@ impl fmt::Display for Skipped {
 
 impl std::error::Error for Skipped {}
 
+/// Which of the peers that take long to build are wanted. Those that are built already are there in any case.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// BullMQ's Rust crate: minutes.
+    pub bullmq_rust: bool,
+    /// Sockudo: a quarter of an hour.
+    pub sockudo: bool,
+}
+
 /// The peers, as far as they could be installed.
 #[derive(Debug)]
 pub struct Peers {
     node: Result<Node, Skipped>,
+    bullmq_rust: Result<Rust, Skipped>,
+    sockudo: Result<Rust, Skipped>,
 }
 
 impl Peers {
@@ -88,9 +105,11 @@ impl Peers {
     }
 
     /// Installs what is missing into a folder. Blocks meanwhile: seconds for Node's packages.
-    pub fn install(folder: &std::path::Path) -> Self {
+    pub fn install(folder: &Path, wanted: Wanted) -> Self {
         Self {
             node: Node::install(&folder.join("node")),
+            bullmq_rust: rust::BULLMQ.install(&folder.join("bullmq-rust"), wanted.bullmq_rust),
+            sockudo: rust::SOCKUDO.install(&folder.join("sockudo"), wanted.sockudo),
         }
     }
 
@@ -100,6 +119,8 @@ impl Peers {
         if let Ok(node) = &self.node {
             versions.extend(node.versions());
         }
+        let built = [&self.bullmq_rust, &self.sockudo];
+        versions.extend(built.into_iter().flatten().map(Rust::version));
         versions
     }
 
@@ -155,7 +176,10 @@ impl Peers {
                 let node = self.node.as_ref().map_err(Clone::clone)?;
                 node.script("bullmq.js", &settings)
             }
-            Queue::BullmqRust => return Err(Skipped::new("not yet")),
+            Queue::BullmqRust => {
+                let program = self.bullmq_rust.as_ref().map_err(Clone::clone)?;
+                program.with(&settings)
+            }
         };
         task.run(program).await
     }

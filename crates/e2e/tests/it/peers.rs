@@ -3,7 +3,7 @@
 use broker::testing::TestRedis;
 use e2e::{
     Client,
-    bench::peers::{Heard, Peers, Publication, Queue, QueueTask, Relay, Running},
+    bench::peers::{Heard, Peers, Publication, Queue, QueueTask, Relay, Running, Wanted},
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -14,7 +14,8 @@ use tokio::{
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 fn peers() -> Peers {
-    Peers::install(&Peers::folder())
+    // What takes minutes to build is tested where it was built before.
+    Peers::install(&Peers::folder(), Wanted::default())
 }
 
 fn names(running: &Running) -> Vec<&'static str> {

@@ -18,8 +18,8 @@ impl<'a> Stored<'a> {
         let names = [&["state", "attempt", "back"][..], &NAMES[..]];
         for (part, names) in [front, fixed].into_iter().zip(names) {
             for (n, word) in part.split(' ').enumerate() {
-                let named = names.get(n).map(|name| (*name, word));
-                let pair = named.or_else(|| word.split_once('='));
+                let by_place = names.get(n).map(|name| (*name, word));
+                let pair = by_place.or_else(|| word.split_once('='));
                 let (name, value) = pair.expect("an option has a name");
                 fields.insert(name, value);
             }

@@ -84,11 +84,13 @@ pub(super) fn run(command: &mut Command, name: &str) -> Result<String, Skipped> 
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let errors = String::from_utf8_lossy(&output.stderr);
+    // Cargo names the error first, npm says it on its last lines.
+    let error = errors.lines().find(|line| line.starts_with("error"));
     let last = errors.lines().rev().find(|line| !line.trim().is_empty());
     Err(Skipped::new(format_args!(
         "{name} ended with {}: {}",
         output.status,
-        last.unwrap_or("it said nothing")
+        error.or(last).unwrap_or("it said nothing")
     )))
 }
 

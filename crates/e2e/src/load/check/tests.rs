@@ -1,3 +1,5 @@
+//! The checker sees what is lost, doubled or out of order.
+
 use super::{Book, MESSAGE, Order, RESULT, Wrong};
 
 /// A receiver that has three messages of one sender and no result.
