@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::program;
 use crate::server::Wanted;
+use crate::workspace;
 
 /// Measures the system and its peers in turn: release binaries, private Redises.
 #[derive(clap::Args)]
@@ -37,6 +38,13 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     if let Some(file) = &args.json {
         flags.extend([OsString::from("--json"), file.into()]);
+    }
+    // What is left out or measured in haste proves too little for the page.
+    if !args.quick && args.only.is_empty() {
+        flags.extend([
+            OsString::from("--page"),
+            workspace::root().join("docs").into(),
+        ]);
     }
     flags.extend(args.extra.iter().map(OsString::from));
     program::run("bench", Wanted::Redis, flags)

@@ -6,10 +6,9 @@
 mod asked;
 mod commands;
 mod curves;
-mod judge;
 mod machine;
-mod party;
 pub mod page;
+mod party;
 pub mod peers;
 pub mod picture;
 mod plan;
@@ -18,7 +17,6 @@ pub mod report;
 mod table;
 
 pub use asked::run;
-pub use judge::Verdict;
 pub use plan::Plan;
 pub use probe::names;
 pub use table::table;

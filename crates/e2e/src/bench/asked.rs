@@ -6,8 +6,9 @@ use anyhow::{Context as _, ensure};
 
 use super::{
     Plan, curves, machine,
+    page::{figure::figure, verdict::Summary},
     party::{Answer, Party, Refusal},
-    peers::Peers,
+    peers::{Peers, Queue, Relay, Wanted},
     probe::{Probe, names},
     report::{Report, Row, Setting, Side},
 };
@@ -30,17 +31,24 @@ pub async fn run(plan: &Plan, say: Say<'_>) -> anyhow::Result<Report> {
     }
     // Before anything is started: what is started takes it over.
     crate::load::most_connections()?;
-    let start = Instant::now();
-    let date = machine::now()?;
     let probes: Vec<Probe> = Probe::ALL
         .into_iter()
         .filter(|probe| probe.questions().iter().any(|row| plan.wants(row.name)))
         .collect();
-    let asked = probes.iter().any(|probe| probe.parties().len() > 1);
+    let parties: Vec<Party> = probes.iter().flat_map(|probe| probe.parties()).collect();
+    let asked = parties.iter().any(|party| *party != Party::Ours);
     let peers = (plan.peers && asked).then(|| {
         say("installing the peers");
-        Peers::install(&Peers::folder())
+        // What takes long to build is not built for a first impression; what was built before is measured.
+        let wanted = |party| !plan.quick && parties.contains(&party);
+        let wanted = Wanted {
+            bullmq_rust: wanted(Party::Queue(Queue::BullmqRust)),
+            sockudo: wanted(Party::Relay(Relay::Sockudo)),
+        };
+        Peers::install(&Peers::folder(), wanted)
     });
+    let date = machine::now()?;
+    let start = Instant::now();
     let mut rows = Vec::new();
     for probe in probes {
         rows.extend(ask(probe, plan, peers.as_ref(), say).await?);
@@ -80,7 +88,8 @@ async fn ask(
         parties.retain(|party| *party == Party::Ours);
     }
     let mut records: Vec<Record> = parties.iter().map(|_| Record::default()).collect();
-    for turn in 1..=plan.turns {
+    let turns = probe.turns(plan);
+    for turn in 1..=turns {
         for (party, record) in parties.iter().zip(&mut records) {
             if record.refusal.is_some() {
                 continue;
@@ -92,7 +101,7 @@ async fn ask(
                     let told = questions
                         .iter()
                         .zip(&answer.figures)
-                        .map(|(question, figure)| format!("{figure:.2} {}", question.unit));
+                        .map(|(question, value)| format!("{} {}", figure(*value), question.unit));
                     let told = told.collect::<Vec<_>>().join(", ");
                     record.answers.push(answer);
                     told
@@ -108,9 +117,8 @@ async fn ask(
                 }
             };
             say(&format!(
-                "{} {turn}/{} {}: {told} ({:.1} s)",
+                "{} {turn}/{turns} {}: {told} ({:.1} s)",
                 questions[0].name,
-                plan.turns,
                 party.name(),
                 start.elapsed().as_secs_f64()
             ));
@@ -124,7 +132,10 @@ async fn ask(
                 .iter()
                 .map(|answer| answer.figures[index])
                 .collect(),
-            note: record.refusal.clone().or_else(|| record.costs()),
+            note: record
+                .refusal
+                .clone()
+                .or_else(|| record.costs().filter(|_| index == 0)),
         });
         Row {
             name: question.name.to_owned(),
@@ -147,9 +158,18 @@ impl Record {
         }
         let of = self.answers.first()?.costs_of?;
         let told: Vec<String> = costs
-            .iter()
-            .filter_map(|(name, costs)| Some(format!("{name} {:.1}", super::judge::median(costs)?)))
+            .into_iter()
+            .filter_map(|(name, costs)| Some(format!("{name} {}", figure(median(costs)?))))
             .collect();
         (!told.is_empty()).then(|| format!("{of}: {}", told.join(", ")))
     }
+}
+
+fn median(samples: Vec<f64>) -> Option<f64> {
+    let side = Side {
+        name: String::new(),
+        samples,
+        note: None,
+    };
+    Summary::of(&side).map(|summary| summary.median)
 }

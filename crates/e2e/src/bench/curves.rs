@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     Plan,
     asked::Say,
+    page::figure::figure,
     report::{Curve, Series},
 };
 use crate::load::{
@@ -87,7 +88,7 @@ async fn curve(name: &'static str, plan: &Plan, say: Say<'_>) -> anyhow::Result<
         }
         let told: Vec<String> = values
             .iter()
-            .map(|(line, value)| format!("{line} {value:.2}"))
+            .map(|(line, value)| format!("{line} {}", figure(*value)))
             .collect();
         let seconds = start.elapsed().as_secs_f64();
         say(&format!(

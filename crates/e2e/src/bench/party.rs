@@ -136,7 +136,13 @@ impl Party {
             Probe::Idle => self.path(peers, plan, 1, Pace::Rate(50.0)).await,
             Probe::Queue => self.queue(peers, plan).await,
             Probe::FanOutWindow => self.fan_out(peers, plan, Pace::Window(16)).await,
-            Probe::FanOutRate => self.fan_out(peers, plan, Pace::Rate(100.0)).await,
+            Probe::FanOutRate => {
+                let pace = Pace::Metered {
+                    per_second: 100.0,
+                    window: 1,
+                };
+                self.fan_out(peers, plan, pace).await
+            }
             Probe::MemoryPlain | Probe::MemorySession => {
                 let session = probe == Probe::MemorySession;
                 let connections = plan.idle_connections();
@@ -148,15 +154,18 @@ impl Party {
                 };
                 let figures = load.run(&*gateway.dialect, server)?;
                 let mut answer = Answer::from(vec![figures.rss_bytes_per_connection]);
-                answer.costs = vec![("all".to_owned(), figures.connects_per_second)];
-                answer.costs_of = Some("connects/s");
+                answer.costs = vec![("connects/s".to_owned(), figures.connects_per_second)];
+                answer.costs_of = Some("also");
                 Ok(answer)
             }
             Probe::Commands => {
                 let found = commands::count(plan.idle_seconds()).await?;
                 let mut answer = Answer::from(vec![found.sent]);
-                answer.costs = vec![("all".to_owned(), found.with_scripts)];
-                answer.costs_of = Some("commands/s with those inside of scripts");
+                answer.costs = vec![(
+                    "with those inside of scripts".to_owned(),
+                    found.with_scripts,
+                )];
+                answer.costs_of = Some("also");
                 Ok(answer)
             }
         }
@@ -254,14 +263,18 @@ impl Party {
     ) -> Result<Answer, Refusal> {
         let subscribers = 1_000;
         let mut gateway = self.gateway(peers, subscribers, false).await?;
-        let open = matches!(pace, Pace::Rate(_));
+        let steady = matches!(pace, Pace::Metered { .. });
         let load = FanOut {
             port: gateway.port,
             subscribers,
             bytes: 128,
             pace,
             warm_up: plan.warm_up(),
-            length: Length::Time(if open { plan.steady() } else { plan.seconds() }),
+            length: Length::Time(if steady {
+                plan.steady()
+            } else {
+                plan.seconds()
+            }),
         };
         let figures = load.run(&*gateway.dialect, &mut gateway.publisher, &gateway.watched)?;
         let cpu = figures.cpu_per_million("server").unwrap_or_default();

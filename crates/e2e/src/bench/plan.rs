@@ -27,21 +27,21 @@ impl Plan {
 
     /// How long a rate is measured.
     pub(crate) const fn seconds(&self) -> Duration {
-        self.pick(Duration::from_millis(2_500), Duration::from_secs(5))
+        self.pick(Duration::from_secs(2), Duration::from_secs(4))
     }
 
     /// How long something rare is measured, that takes many samples.
     pub(crate) const fn long(&self) -> Duration {
-        self.pick(Duration::from_secs(6), Duration::from_secs(20))
+        self.pick(Duration::from_secs(5), Duration::from_secs(15))
     }
 
     /// How long a hundred messages a second are measured.
     pub(crate) const fn steady(&self) -> Duration {
-        self.pick(Duration::from_secs(3), Duration::from_secs(8))
+        self.pick(Duration::from_secs(3), Duration::from_secs(6))
     }
 
     pub(crate) const fn jobs(&self) -> u32 {
-        self.pick(20_000, 100_000)
+        self.pick(20_000, 50_000)
     }
 
     pub(crate) const fn idle_connections(&self) -> usize {
@@ -50,7 +50,7 @@ impl Plan {
 
     /// How long commands of an idle system are counted.
     pub(crate) const fn idle_seconds(&self) -> u64 {
-        self.pick(10, 60)
+        self.pick(10, 30)
     }
 
     /// Whether a row or curve is asked for: by its name, or by the first word of it.

@@ -1,7 +1,7 @@
 //! The questions: what each measures, what it is to reach, and who is asked.
 
 use super::{
-    curves,
+    Plan, curves,
     party::Party,
     peers::{Queue, Relay},
     report::{Better, Target},
@@ -134,7 +134,7 @@ impl Probe {
             )],
             Self::FanOutRate => vec![cost(
                 "fanout-100",
-                "The same at 100 messages a second, where there is little to write together.",
+                "The same at 100 messages a second, one on its way: there is little to write together.",
                 PER_DELIVERIES,
                 7.5,
             )],
@@ -157,6 +157,15 @@ impl Probe {
                 better: Better::Lower,
                 target: None,
             }],
+        }
+    }
+
+    /// How often each side is asked.
+    pub(crate) const fn turns(self, plan: &Plan) -> usize {
+        match self {
+            // These differ least from turn to turn, and take their time.
+            Self::MemoryPlain | Self::MemorySession | Self::Commands if plan.quick => 1,
+            _ => plan.turns,
         }
     }
 

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{
-    Verdict, judge,
-    report::{Report, Row, Target},
+    page::{
+        figure::figure,
+        verdict::{Summary, Verdict},
+    },
+    report::{Better, Report, Row},
 };
 
 /// All rows, then all curves.
@@ -44,26 +47,26 @@ pub fn table(report: &Report) -> String {
 }
 
 fn cells(row: &Row) -> Vec<[String; 6]> {
-    let verdict = Verdict::of(row);
-    let own = row
-        .sides
-        .first()
-        .and_then(|side| judge::median(&side.samples));
+    let own = row.ours();
     let sides = row.sides.iter().enumerate().map(|(index, side)| {
-        let median = judge::median(&side.samples);
         let first = index == 0;
-        let against = match (first, median, own) {
-            (true, ..) => verdict.times.map(|times| {
-                let every = if verdict.every_turn == Some(true) {
+        let summary = Summary::of(side);
+        let against = match (first, summary, own) {
+            (true, ..) => row.times().map(|times| {
+                let every = if in_every_turn(row) {
                     ", in every turn"
                 } else {
                     ""
                 };
                 format!("{times:.2}× the best{every}")
             }),
-            (false, Some(median), Some(own)) => Some(format!("{:.2} of ours", median / own)),
+            (false, Some(summary), Some(own)) => {
+                Some(format!("{:.2}× ours", summary.median / own.median))
+            }
             _ => None,
         };
+        let median = summary.map(|summary| format!("{} {}", figure(summary.median), row.unit));
+        let spread = summary.map(|summary| format!("{:.0}%", summary.spread() * 100.0));
         [
             if first {
                 row.name.clone()
@@ -71,35 +74,39 @@ fn cells(row: &Row) -> Vec<[String; 6]> {
                 String::new()
             },
             side.name.clone(),
-            median.map_or_else(
-                || "–".to_owned(),
-                |median| format!("{} {}", short(median), row.unit),
-            ),
-            judge::spread(&side.samples)
-                .map_or_else(String::new, |spread| format!("{:.0}%", spread * 100.0)),
+            median.unwrap_or_else(|| "–".to_owned()),
+            spread.unwrap_or_default(),
             against.unwrap_or_default(),
-            if first {
-                target(row, &verdict)
-            } else {
-                String::new()
-            },
+            if first { target(row) } else { String::new() },
         ]
     });
     sides.collect()
 }
 
-fn target(row: &Row, verdict: &Verdict) -> String {
-    let wanted = match row.target {
-        None => return String::new(),
-        Some(Target::Times(times)) => format!("≥ {times}×"),
-        Some(Target::AtMost(most)) => format!("≤ {} {}", short(most), row.unit),
+fn target(row: &Row) -> String {
+    let Some(goal) = row.goal() else {
+        return String::new();
     };
-    let reached = match verdict.reached {
-        Some(true) => "reached",
-        Some(false) => "NOT REACHED",
-        None => "not judged",
+    let verdict = match row.verdict() {
+        Verdict::NotMet => "NOT MET".to_owned(),
+        Verdict::Open => "not judged".to_owned(),
+        Verdict::Met => Verdict::Met.to_string(),
     };
-    format!("{wanted}: {reached}")
+    format!("{goal}: {verdict}")
+}
+
+/// Whether this project was better than each peer in each turn.
+fn in_every_turn(row: &Row) -> bool {
+    let Some((ours, peers)) = row.sides.split_first() else {
+        return false;
+    };
+    peers.iter().all(|peer| {
+        let turns = ours.samples.iter().zip(&peer.samples);
+        turns.into_iter().all(|(ours, peer)| match row.better {
+            Better::Higher => ours > peer,
+            Better::Lower => ours < peer,
+        })
+    })
 }
 
 fn notes(row: &Row) -> Vec<String> {
@@ -108,17 +115,6 @@ fn notes(row: &Row) -> Vec<String> {
         Some(format!("{}, {}: {note}\n", row.name, side.name))
     });
     notes.collect()
-}
-
-/// Four digits at least, where there is something behind the point.
-fn short(value: f64) -> String {
-    if value >= 1_000.0 {
-        format!("{value:.0}")
-    } else if value >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.3}")
-    }
 }
 
 #[cfg(test)]
@@ -168,16 +164,13 @@ mod tests {
         let ours = [
             "path",
             "ours",
-            "42000 messages/s",
+            "42,000 messages/s",
             "10%",
             "6.00× the best, in every turn",
-            "≥ 6×: reached",
+            "6× the best peer: met",
         ];
         assert_eq!(lines[1], ours);
-        assert_eq!(
-            lines[2],
-            ["theirs", "7000 messages/s", "0%", "0.17 of ours"]
-        );
+        assert_eq!(lines[2], ["theirs", "7,000 messages/s", "0%", "0.17× ours"]);
         assert_eq!(lines[3], ["others", "–"]);
         assert_eq!(lines[4], ["path, others: skipped: not here"]);
     }

@@ -27,6 +27,9 @@ struct Args {
     /// Write the figures there, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the page `benchmarks.md` and its pictures into this folder
+    #[arg(long, value_name = "FOLDER")]
+    page: Option<PathBuf>,
     /// Say what `--only` takes, and do nothing
     #[arg(long)]
     list: bool,
@@ -52,6 +55,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let report = bench::run(&plan, &|line| eprintln!("{line}")).await?;
     println!("{}", bench::table(&report));
+    if let Some(folder) = args.page {
+        bench::page::write(&report, &folder)?;
+    }
     if let Some(path) = args.json {
         let text = serde_json::to_string_pretty(&report)?;
         std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;

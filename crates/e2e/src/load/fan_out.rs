@@ -145,10 +145,7 @@ impl FanOut {
         let mut crowd = Crowd::gather(self.port, self.subscribers, dialect)?;
         let mut ledger = Ledger::new(self.subscribers, self.bytes);
         let start = Instant::now();
-        let mut schedule = match self.pace {
-            Pace::Rate(rate) => Some(Schedule::new(start, rate)),
-            Pace::Window(_) => None,
-        };
+        let mut schedule = self.pace.schedule(start);
         let mut turn = |crowd: &mut Crowd<'_>, ledger: &mut Ledger, end| {
             self.turn(crowd, ledger, publisher, schedule.as_mut(), end)
         };
@@ -195,12 +192,16 @@ impl FanOut {
     ) -> anyhow::Result<()> {
         let now = Instant::now();
         let mut until = end;
+        let free = self.pace.window().saturating_sub(ledger.on_the_way.len());
         let mut due = Vec::new();
         if let Some(schedule) = schedule {
-            due.extend(std::iter::from_fn(|| schedule.take(now)).map(|(_, due)| due));
-            until = until.min(schedule.due());
-        } else if let Pace::Window(window) = self.pace {
-            due.resize(window.saturating_sub(ledger.on_the_way.len()), now);
+            let taken = std::iter::from_fn(|| schedule.take(now)).map(|(_, due)| due);
+            due.extend(taken.take(free));
+            if due.len() < free {
+                until = until.min(schedule.due());
+            }
+        } else {
+            due.resize(free, now);
         }
         for due in &due {
             let mut text = Vec::new();

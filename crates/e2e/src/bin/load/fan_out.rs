@@ -50,11 +50,12 @@ pub(crate) struct FanOutArgs {
     /// How many get every message
     #[arg(long, default_value_t = 1000)]
     subscribers: usize,
-    /// Closed loop: how many messages are on their way; one is until the last subscriber has it
-    #[arg(long, default_value_t = 16)]
-    window: usize,
-    /// Open loop instead: how many messages a second, whatever comes back
-    #[arg(long, conflicts_with = "window")]
+    /// Closed loop: how many messages are on their way, 16 if there is no rate; one is until the last subscriber has it
+    #[arg(long)]
+    window: Option<usize>,
+    /// Open loop instead: how many messages a second, whatever comes back; with a window none while so many are on their
+    /// way
+    #[arg(long)]
     rate: Option<f64>,
     /// How long a message is, in bytes
     #[arg(long, default_value_t = 128)]
@@ -86,7 +87,7 @@ impl FanOutArgs {
             port: target.port,
             subscribers: self.subscribers,
             bytes: self.bytes,
-            pace: self.rate.map_or(Pace::Window(self.window), Pace::Rate),
+            pace: Pace::of(self.window, self.rate, 16),
             warm_up: Duration::from_secs_f64(self.warm_up),
             length: Length::Time(Duration::from_secs_f64(self.seconds)),
         };

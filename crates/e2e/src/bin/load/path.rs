@@ -21,12 +21,12 @@ pub(crate) struct PathArgs {
     /// How many connections there are, senders and all; each gets every message and every result
     #[arg(long, default_value_t = 1)]
     receivers: usize,
-    /// Closed loop: how many messages each sender has on their way
-    #[arg(long, default_value_t = 1000)]
-    window: usize,
-    /// Open loop instead: how many messages a second all senders send, whatever comes back. Times count from when a
-    /// message was to be sent
-    #[arg(long, conflicts_with = "window")]
+    /// Closed loop: how many messages each sender has on their way; 1,000 if there is no rate
+    #[arg(long)]
+    window: Option<usize>,
+    /// Open loop instead: how many messages a second all senders send, whatever comes back; with a window none while so
+    /// many are on their way. Times count from when a message was to be sent
+    #[arg(long)]
     rate: Option<f64>,
     /// How long a message is, in bytes
     #[arg(long, default_value_t = 100)]
@@ -55,7 +55,7 @@ impl PathArgs {
             senders: self.senders,
             receivers: self.receivers,
             bytes: self.bytes,
-            pace: self.rate.map_or(Pace::Window(self.window), Pace::Rate),
+            pace: Pace::of(self.window, self.rate, 1000),
             warm_up: Duration::from_secs_f64(self.warm_up),
             length: self
                 .messages
