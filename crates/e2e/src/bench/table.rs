@@ -12,8 +12,10 @@ use super::{
 
 /// All rows, then all curves.
 pub fn table(report: &Report) -> String {
-    let mut lines =
-        vec![["row", "side", "median", "spread", "against", "target"].map(str::to_owned)];
+    let mut lines = Vec::new();
+    if !report.rows.is_empty() {
+        lines.push(["row", "side", "median", "spread", "against", "target"].map(str::to_owned));
+    }
     for row in &report.rows {
         lines.extend(cells(row));
     }

@@ -1,3 +1,5 @@
+//! A server that does what it must, and one that makes a fault.
+
 use std::{
     net::{TcpListener, TcpStream},
     thread,
