@@ -67,7 +67,7 @@ pub(crate) struct Given {
 
 impl Given {
     fn of(stored: &Stored<'_>) -> Option<Self> {
-        let plain = ["log", "error", "apart"]
+        let plain = ["log", "error", "apart", "cancel"]
             .iter()
             .all(|name| stored.option(name).is_none());
         plain.then(|| Self {

@@ -66,7 +66,8 @@ for i = 1, n do
     reply[i] = known(id, tenant, topic)
   elseif more and more.conflict then
     reply[i] = conflict(id)
-  elseif more and more.owner and more.owner ~= id then
+  elseif more and more.owner then
+    -- Also one that was forgotten since, whose key still says that it was taken.
     reply[i] = known(more.owner, tenant, more.owner)
   elseif is_full(tenant, bytes) then
     count('refused')
