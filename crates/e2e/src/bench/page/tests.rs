@@ -1,3 +1,5 @@
+//! The page is what it was for a report with everything that there can be.
+
 use std::fs;
 
 use crate::bench::{

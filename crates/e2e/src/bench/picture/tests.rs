@@ -1,3 +1,5 @@
+//! The pictures hold what the report says, and are XML.
+
 use roxmltree::Document;
 
 use crate::bench::page::tests::report;
