@@ -6,20 +6,32 @@
 
 mod check;
 mod connection;
+mod crowd;
+mod dialect;
+mod fan_out;
+mod files;
 mod frame;
+mod idle;
 mod latency;
 mod message;
 mod pace;
 mod path;
+mod publisher;
 mod queue;
 mod stage;
 mod usage;
 mod waiter;
 
 pub use check::{Book, Order, Wrong};
+pub use dialect::{Dialect, PlainRoom, ROOM, Session};
+pub use fan_out::{FanOut, FanOutFigures};
+pub use files::most_connections;
+pub use idle::{Idle, IdleFigures};
 pub use latency::{Latency, Times};
 pub use pace::Pace;
 pub use path::{Length, Path, PathFigures};
+pub use publisher::{Publish, Publisher};
 pub use queue::{NO_OP_KIND, Part, QueueFigures, QueueLoad};
+pub(crate) use stage::redis_pid;
 pub use stage::{Stage, StageArgs};
 pub use usage::{Memory, Meter, Usage, Watched};

@@ -10,9 +10,9 @@ const Redis = require('ioredis');
 const { WebSocketServer } = require('ws');
 const { corked } = require('./fan-out');
 const { say, connection } = require('./settings');
-const { CHANNEL, QUEUE, RETENTION } = require('./seed');
+const { CHANNEL, QUEUE } = require('./seed');
 
-const queue = new Queue(QUEUE, { connection: connection(), defaultJobOptions: RETENTION });
+const queue = new Queue(QUEUE, { connection: connection() });
 const publisher = new Redis(connection());
 const subscriber = new Redis(connection());
 

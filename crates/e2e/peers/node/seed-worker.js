@@ -4,7 +4,10 @@
 const { Worker } = require('bullmq');
 const Redis = require('ioredis');
 const { settings, say, connection } = require('./settings');
-const { CHANNEL, QUEUE, RETENTION } = require('./seed');
+const { CHANNEL, QUEUE } = require('./seed');
+
+/** What is kept of finished jobs, as this project keeps it. */
+const KEPT = { count: 100_000, age: 24 * 3600 };
 
 const publisher = new Redis(connection());
 
@@ -18,7 +21,8 @@ async function main() {
   const worker = new Worker(QUEUE, run, {
     connection: connection(),
     concurrency: settings.concurrency,
-    ...RETENTION,
+    removeOnComplete: KEPT,
+    removeOnFail: KEPT,
   });
   worker.on('error', (error) => console.error(error));
   await worker.waitUntilReady();

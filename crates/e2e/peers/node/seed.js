@@ -4,9 +4,4 @@
 module.exports = {
   QUEUE: 'chat',
   CHANNEL: 'chat',
-  // What is kept of finished jobs, as this project keeps it.
-  RETENTION: {
-    removeOnComplete: { count: 100_000, age: 24 * 3600 },
-    removeOnFail: { count: 100_000, age: 24 * 3600 },
-  },
 };

@@ -12,6 +12,7 @@
 //! | [`Queue::BullmqRust`] | the same with BullMQ's Rust crate |
 //! | [`Relay::Ws`], [`Relay::WsCorked`] | a minimal server of `ws` that relays a channel of Redis to all sockets |
 //! | [`Relay::SocketIo`] | Socket.IO with its Redis adapter |
+//! | [`Relay::Sockudo`] | Sockudo with its Redis adapter |
 //!
 //! # What a client sees
 //!
@@ -41,12 +42,14 @@ mod queue;
 mod relay;
 mod running;
 mod rust;
+mod sockudo;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
+use broker::testing::free_port;
 use serde_json::json;
 
 use node::Node;
@@ -78,7 +81,8 @@ impl std::error::Error for Skipped {}
 pub struct Wanted {
     /// BullMQ's Rust crate: minutes.
     pub bullmq_rust: bool,
-    /// Sockudo: a quarter of an hour.
+    /// Sockudo: ten minutes of both cores, half an hour where they are shared; and protoc with its well-known types, on
+    /// Debian `protobuf-compiler` and `libprotobuf-dev`.
     pub sockudo: bool,
 }
 
@@ -142,6 +146,7 @@ impl Peers {
 
     /// Starts a gateway on a Redis of its own. Its process is named `server`.
     pub async fn relay(&self, relay: Relay, redis_url: &str) -> Result<Running, Skipped> {
+        let mut running = Running::new()?;
         let (script, settings) = match relay {
             Relay::Ws | Relay::WsCorked => {
                 let corked = relay == Relay::WsCorked;
@@ -153,10 +158,15 @@ impl Peers {
                 let settings = json!({ "redis": redis_url, "room": relay::ROOM });
                 ("socket-io.js", settings)
             }
-            Relay::Sockudo => return Err(Skipped::new("not yet")),
+            Relay::Sockudo => {
+                let mut command = self.sockudo.as_ref().map_err(Clone::clone)?.bare();
+                let port = free_port();
+                sockudo::configure(&mut command, redis_url, port);
+                running.add_on("server", command, port).await?;
+                return Ok(running);
+            }
         };
         let node = self.node.as_ref().map_err(Clone::clone)?;
-        let mut running = Running::new()?;
         running
             .add("server", node.script(script, &settings))
             .await?;

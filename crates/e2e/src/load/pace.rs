@@ -5,10 +5,48 @@ use std::time::{Duration, Instant};
 /// What decides when the next message is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// A closed loop: each sender has so many on their way and sends the next when one is back.
+    /// A closed loop: so many are on their way, of each sender where there are several, and the next is sent when one
+    /// is back.
     Window(usize),
     /// An open loop: so many in a second, all senders together, whatever becomes of them.
     Rate(f64),
+    /// So many in a second, but none while a number of them is on its way. Those that have to wait are due all the
+    /// same.
+    Metered {
+        /// How many in a second.
+        per_second: f64,
+        /// How many may be on their way, of all senders together.
+        window: usize,
+    },
+}
+
+impl Pace {
+    /// The pace that a window, a rate or both make.
+    pub fn of(window: Option<usize>, rate: Option<f64>, default: usize) -> Self {
+        match (window, rate) {
+            (window, None) => Self::Window(window.unwrap_or(default)),
+            (None, Some(rate)) => Self::Rate(rate),
+            (Some(window), Some(per_second)) => Self::Metered { per_second, window },
+        }
+    }
+
+    /// The times that it sets, if it sets any.
+    pub(crate) fn schedule(self, start: Instant) -> Option<Schedule> {
+        match self {
+            Self::Window(_) => None,
+            Self::Rate(per_second) | Self::Metered { per_second, .. } => {
+                Some(Schedule::new(start, per_second))
+            }
+        }
+    }
+
+    /// How many may be on their way.
+    pub(crate) const fn window(self) -> usize {
+        match self {
+            Self::Window(window) | Self::Metered { window, .. } => window,
+            Self::Rate(_) => usize::MAX,
+        }
+    }
 }
 
 /// The times at which messages are due. A message that is sent late was still due when it was due, and its time counts

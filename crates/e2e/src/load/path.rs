@@ -20,6 +20,17 @@ pub enum Length {
     Time(Duration),
 }
 
+impl Length {
+    /// How long to count at most, and until how many messages.
+    pub(crate) const fn limits(self) -> (Duration, u64) {
+        match self {
+            Self::Time(time) => (time, u64::MAX),
+            // Whether anything moves at all is looked at elsewhere.
+            Self::Messages(messages) => (Duration::from_secs(24 * 3600), messages),
+        }
+    }
+}
+
 /// A load on one server that speaks the plain protocol.
 #[derive(Clone, Debug)]
 pub struct Path {
@@ -76,3 +87,6 @@ impl Path {
         Run::connect(self)?.run(watched)
     }
 }
+
+#[cfg(test)]
+mod tests;

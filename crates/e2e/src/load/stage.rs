@@ -1,9 +1,12 @@
 //! A private system to put load on: its settings, and which processes are watched.
 
-use broker::testing::TestRedis;
+use broker::{Feed, Publication, Rooms, RoomsConfig, testing::TestRedis};
 use clap::Args;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
-use super::Watched;
+use super::{Publisher, ROOM, Watched};
 use crate::{Settings, System};
 
 /// How the private system is set up.
@@ -86,6 +89,28 @@ impl Stage {
         );
         system.ready().await;
         Self { system }
+    }
+
+    /// Publishes in the room that sessions of a crowd are subscribed to, as a backend's batches do.
+    pub fn publisher(&self) -> Publisher {
+        let tracker = TaskTracker::new();
+        let redis = self.system.connect();
+        let feed = Feed::room(redis.prefix(), "", ROOM);
+        let rooms = Rooms::spawn(redis, RoomsConfig::default(), &tracker);
+        let (texts, mut queue) = mpsc::channel::<String>(RoomsConfig::default().capacity);
+        tracker.spawn(async move {
+            while let Some(text) = queue.recv().await {
+                let publication = Publication {
+                    body: RawValue::from_string(format!(r#"{{"data":"{text}"}}"#))
+                        .expect("texts of messages need no escaping"),
+                    history: None,
+                    key: None,
+                };
+                // Whether it came is for the crowd to say.
+                drop(rooms.begin(&feed, publication).await);
+            }
+        });
+        Publisher::Hand(Box::new(move |text| Ok(texts.try_send(text.to_owned())?)))
     }
 
     /// Its processes, by role.

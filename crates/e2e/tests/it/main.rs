@@ -13,6 +13,7 @@ mod faults;
 mod flow;
 mod harness;
 mod jobs;
+mod load;
 mod page;
 mod peers;
 mod promises;

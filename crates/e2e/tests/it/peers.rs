@@ -123,3 +123,21 @@ async fn ws_relays() {
 async fn socket_io_relays() {
     a_relay_delivers_what_is_published(Relay::SocketIo).await;
 }
+
+#[tokio::test]
+async fn sockudo_relays_where_it_was_built() {
+    if peers().versions().iter().any(|(name, _)| name == "sockudo") {
+        a_relay_delivers_what_is_published(Relay::Sockudo).await;
+    }
+}
+
+#[tokio::test]
+async fn bullmq_in_rust_runs_alone_where_it_was_built() {
+    if peers()
+        .versions()
+        .iter()
+        .any(|(name, _)| name == "bullmq-official")
+    {
+        a_queue_says_what_its_task_took(Queue::BullmqRust).await;
+    }
+}

@@ -1,4 +1,4 @@
-//! What a report looks like, checked against fixed figures.
+//! The page is what it was for a report with everything that there can be.
 
 use std::fs;
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -61,6 +62,24 @@ impl Running {
         if let Some(port) = port.and_then(|port| u16::try_from(port).ok()) {
             self.port = port;
         }
+        Ok(())
+    }
+
+    /// Starts a process that says nothing, and waits until it answers on this port.
+    pub(super) async fn add_on(
+        &mut self,
+        name: &'static str,
+        mut command: Command,
+        port: u16,
+    ) -> Result<(), Skipped> {
+        command.current_dir(self.files.path());
+        self.begin(name, command)?;
+        let answers = |over: Option<ExitStatus>| match over {
+            Some(_) => None,
+            None => TcpStream::connect(("127.0.0.1", port)).ok(),
+        };
+        self.until(name, PATIENCE, answers).await?;
+        self.port = port;
         Ok(())
     }
 

@@ -58,7 +58,7 @@ pub(super) const SOCKUDO: Recipe = Recipe {
         "--features",
         "local,v2,redis",
     ],
-    cost: "a quarter of an hour, and protoc with its well-known types",
+    cost: "half an hour on two cores, and needs protoc with its well-known types",
 };
 
 impl Recipe {
@@ -115,13 +115,13 @@ impl Rust {
     }
 
     /// The program itself.
-    pub(super) fn command(&self) -> Command {
+    pub(super) fn bare(&self) -> Command {
         tied(self.program.to_str().unwrap_or(self.name))
     }
 
     /// The program with settings.
     pub(super) fn with(&self, settings: &Value) -> Command {
-        let mut command = self.command();
+        let mut command = self.bare();
         command.arg(settings.to_string());
         command
     }

@@ -1,4 +1,4 @@
-//! What a report looks like, checked against fixed figures.
+//! The pictures hold what the report says, and are XML.
 
 use roxmltree::Document;
 

@@ -9,9 +9,9 @@ use anyhow::{Context as _, bail, ensure};
 use broker::testing::PATIENCE;
 use mio::Token;
 
-use super::{Length, Path, PathFigures};
+use super::{Path, PathFigures};
 use crate::load::{
-    Book, Meter, Pace, Times, Watched,
+    Book, Meter, Times, Watched,
     connection::{Connection, Scratch},
     message::Messages,
     pace::Schedule,
@@ -85,25 +85,14 @@ impl<'a> Run<'a> {
     pub(super) fn run(mut self, watched: &[Watched]) -> anyhow::Result<PathFigures> {
         self.meet()?;
         let start = Instant::now();
-        let mut schedule = match self.path.pace {
-            Pace::Rate(rate) => Some(Schedule::new(start, rate)),
-            Pace::Window(_) => None,
-        };
+        let mut schedule = self.path.pace.schedule(start);
         while start.elapsed() < self.path.warm_up {
             self.send_and_step(schedule.as_mut(), start + self.path.warm_up)?;
         }
         let meter = Meter::start(watched)?;
         let (start, before) = (Instant::now(), self.ledger.back);
         self.ledger.counted = Some((start, None));
-        let longest = match self.path.length {
-            Length::Time(time) => time,
-            // Whether anything moves is looked at elsewhere.
-            Length::Messages(_) => Duration::from_secs(24 * 3600),
-        };
-        let most = match self.path.length {
-            Length::Time(_) => u64::MAX,
-            Length::Messages(messages) => messages,
-        };
+        let (longest, most) = self.path.length.limits();
         while start.elapsed() < longest && self.ledger.back - before < most {
             self.send_and_step(schedule.as_mut(), start + longest)?;
         }
@@ -158,15 +147,19 @@ impl<'a> Run<'a> {
         end: Instant,
     ) -> anyhow::Result<()> {
         let mut until = end;
+        let window = self.path.pace.window();
         if let Some(schedule) = schedule {
             let now = Instant::now();
-            while let Some((number, due)) = schedule.take(now) {
+            while self.ledger.on_the_way() < window {
+                let Some((number, due)) = schedule.take(now) else {
+                    until = until.min(schedule.due());
+                    break;
+                };
                 let sender = usize::try_from(number).unwrap_or_default() % self.path.senders;
                 self.push(sender, due);
                 self.connections[sender].flush()?;
             }
-            until = until.min(schedule.due());
-        } else if let Pace::Window(window) = self.path.pace {
+        } else {
             for sender in 0..self.path.senders {
                 let now = Instant::now();
                 let state = &self.ledger.senders[sender];
@@ -222,6 +215,12 @@ impl<'a> Run<'a> {
 }
 
 impl Ledger {
+    /// How many messages have no result yet, of all senders.
+    fn on_the_way(&self) -> usize {
+        let sent: u64 = self.senders.iter().map(|sender| sender.sent).sum();
+        usize::try_from(sent - self.back).unwrap_or(usize::MAX)
+    }
+
     fn missing(&self) -> Option<crate::load::Wrong> {
         let sent: Vec<u64> = self.senders.iter().map(|sender| sender.sent).collect();
         self.book.close(&sent, true).err()
