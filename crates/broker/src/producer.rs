@@ -8,7 +8,6 @@ use std::{
 use protocol::{Durability, EventLevel, IdempotencyKey, InvalidJob, Job, JobId, QueueName, Topic};
 use rand::RngExt as _;
 use redis::ScriptInvocation;
-use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
@@ -17,6 +16,7 @@ use crate::{
     Backoff, Error, Keys, QueueArgs, Receipt, Redis, SubmitError,
     durable::Durable,
     extra::Extra,
+    receipt,
     script::{self, ENQUEUE},
 };
 
@@ -282,11 +282,11 @@ impl Batcher {
             submission.write(&mut call);
         }
         let durability = self.durable.durability();
-        let rows: Vec<redis::Value> = self.durable.script(&call).await?;
+        let rows: Vec<Vec<redis::Value>> = self.durable.script(&call).await?;
         batch
             .iter()
             .zip(rows)
-            .map(|(submission, row)| receipt(submission.id, row, durability))
+            .map(|(submission, row)| receipt::read(submission.id, row, durability))
             .collect()
     }
 }
@@ -340,59 +340,6 @@ impl Submission {
         };
         call.arg(say);
     }
-}
-
-/// What became of a job, its id, the epoch and offset of its log, and of one that was there its state, result and
-/// error. Of the others there is nothing to say, so the script says less.
-type Known = (u8, String, String, u64, String, String, String);
-type New = (u8, String, String, u64);
-
-fn receipt(
-    id: JobId,
-    row: redis::Value,
-    durability: Durability,
-) -> Result<Result<Receipt, SubmitError>, Error> {
-    let long = matches!(&row, redis::Value::Array(parts) if parts.len() > 4);
-    let (status, other, epoch, offset, state, result, error) = if long {
-        redis::from_redis_value::<Known>(row).map_err(|error| Error::Stored(error.to_string()))?
-    } else {
-        let (status, other, epoch, offset) = redis::from_redis_value::<New>(row)
-            .map_err(|error| Error::Stored(error.to_string()))?;
-        (
-            status,
-            other,
-            epoch,
-            offset,
-            String::new(),
-            String::new(),
-            String::new(),
-        )
-    };
-    // Only of one that was there already there is more to read; most are new.
-    let known = status == 1;
-    let id = if known {
-        other
-            .parse()
-            .map_err(|error| Error::Stored(format!("a job's id: {error}")))?
-    } else {
-        id
-    };
-    Ok(match status {
-        0 | 1 => Ok(Receipt {
-            id,
-            duplicate: known,
-            durability,
-            state: known.then(|| state.parse().ok()).flatten(),
-            result: known.then(|| RawValue::from_string(result).ok()).flatten(),
-            error: known.then(|| serde_json::from_str(&error).ok()).flatten(),
-            epoch,
-            offset,
-        }),
-        2 => Err(SubmitError::Conflict),
-        _ => Err(SubmitError::QueueFull {
-            retry_after: Duration::from_millis(offset),
-        }),
-    })
 }
 
 fn refuse(batch: &mut Vec<Submission>, why: &SubmitError) {

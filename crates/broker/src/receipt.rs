@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use protocol::{Durability, ErrorCode, Failure, JobId, JobState};
+use redis::{ParsingError, Value};
 use serde_json::value::RawValue;
+
+use crate::Error;
 
 /// The proof that a job is stored, given only after it is.
 #[derive(Clone, Debug)]
@@ -24,6 +27,55 @@ pub struct Receipt {
     pub epoch: String,
     /// The log's newest offset once the job was stored: what comes later has a higher one.
     pub offset: u64,
+}
+
+/// What a script says of a job that was there already: its state, result and error.
+type Known = (String, String, String);
+
+/// Reads what a script answered about one job: what became of it, the id of the one that was there already, the epoch and
+/// offset of its log, and what is known of it where there is anything to say.
+pub(crate) fn read(
+    id: JobId,
+    mut row: Vec<Value>,
+    durability: Durability,
+) -> Result<Result<Receipt, SubmitError>, Error> {
+    let stored = |error: ParsingError| Error::Stored(error.to_string());
+    let known: Option<Known> = if row.len() > 4 {
+        Some(redis::from_redis_value(Value::Array(row.split_off(4))).map_err(stored)?)
+    } else {
+        None
+    };
+    let (status, other, epoch, offset): (u8, String, String, u64) =
+        redis::from_redis_value(Value::Array(row)).map_err(stored)?;
+    let receipt = |id, duplicate| Receipt {
+        id,
+        duplicate,
+        durability,
+        state: None,
+        result: None,
+        error: None,
+        epoch,
+        offset,
+    };
+    Ok(match (status, known) {
+        (0, _) => Ok(receipt(id, false)),
+        (1, Some((state, result, error))) => {
+            let id = other
+                .parse()
+                .map_err(|error| Error::Stored(format!("a job's id: {error}")))?;
+            Ok(Receipt {
+                state: state.parse().ok(),
+                result: RawValue::from_string(result).ok(),
+                error: serde_json::from_str(&error).ok(),
+                ..receipt(id, true)
+            })
+        }
+        (2, _) => Err(SubmitError::Conflict),
+        (3, _) => Err(SubmitError::QueueFull {
+            retry_after: Duration::from_millis(offset),
+        }),
+        (other, _) => return Err(Error::Stored(format!("an answer of the kind {other}"))),
+    })
 }
 
 /// Why a job was not taken.
