@@ -24,9 +24,8 @@ impl Beat<'_> {
         redis: &Redis,
         keys: &Keys,
     ) -> Result<(Vec<String>, Vec<String>), Error> {
-        let mut call = BEAT.prepare_invoke();
-        call.key(keys.base())
-            .arg(self.worker)
+        let mut call = BEAT.call(keys.base());
+        call.arg(self.worker)
             .arg(self.lease_ms)
             .arg(u8::from(self.leaving))
             .arg(self.about)

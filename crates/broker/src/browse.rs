@@ -165,9 +165,8 @@ impl Inspector {
         }
         let back = set.state.is_terminal();
         let last = after.map(|place| place.id.to_string()).unwrap_or_default();
-        let mut call = PAGE.prepare_invoke();
-        call.key(keys.base())
-            .arg(&set.name)
+        let mut call = PAGE.call(keys.base());
+        call.arg(&set.name)
             .arg(after.map_or("", |place| &place.score))
             .arg(last)
             .arg(STEP)

@@ -6,12 +6,15 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError,
     aio::{MultiplexedConnection, PubSub},
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{Error, RedisArgs};
+use crate::{
+    Error, RedisArgs,
+    call::{Call, Link},
+};
 
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,7 +38,7 @@ struct Shared {
 struct Current {
     /// How many were made.
     number: u64,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Link>,
     /// When the latest attempt to connect failed.
     failed: Option<Instant>,
 }
@@ -86,15 +89,15 @@ impl Redis {
 
     /// Sends one command.
     pub(crate) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Error> {
-        let (number, mut connection) = self.get().await?;
-        let result = cmd.query_async(&mut connection).await;
+        let (number, mut link) = self.get().await?;
+        let result = cmd.query_async(link.connection()).await;
         self.judge(number, result).await
     }
 
     /// Sends several commands in one round trip.
     pub(crate) async fn pipe<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Error> {
-        let (number, mut connection) = self.get().await?;
-        let result = pipeline.query_async(&mut connection).await;
+        let (number, mut link) = self.get().await?;
+        let result = pipeline.query_async(link.connection()).await;
         self.judge(number, result).await
     }
 
@@ -106,13 +109,10 @@ impl Redis {
         cmd.query_async(connection).await.map_err(Error::Command)
     }
 
-    /// Runs a script by its digest, and loads it first where Redis does not know it (any more).
-    pub(crate) async fn script<T: FromRedisValue>(
-        &self,
-        invocation: &ScriptInvocation<'_>,
-    ) -> Result<T, Error> {
-        let (number, mut connection) = self.get().await?;
-        let result = invocation.invoke_async(&mut connection).await;
+    /// Runs a script.
+    pub(crate) async fn script<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
+        let (number, mut link) = self.get().await?;
+        let result = link.script(call).await;
         self.judge(number, result).await
     }
 
@@ -141,7 +141,7 @@ impl Redis {
             .map_err(Error::Connect)
     }
 
-    async fn get(&self) -> Result<(u64, MultiplexedConnection), Error> {
+    async fn get(&self) -> Result<(u64, Link), Error> {
         let asked = Instant::now();
         let mut current = self.shared.current.lock().await;
         if let Some(connection) = &current.connection {
@@ -153,9 +153,10 @@ impl Redis {
         }
         match self.connect(self.shared.timeout).await {
             Ok(connection) => {
+                let link = Link::new(connection);
                 current.number += 1;
-                current.connection = Some(connection.clone());
-                Ok((current.number, connection))
+                current.connection = Some(link.clone());
+                Ok((current.number, link))
             }
             Err(error) => {
                 current.failed = Some(Instant::now());

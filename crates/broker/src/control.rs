@@ -1,10 +1,10 @@
 //! What an operator may do to jobs and queues, and an owner to jobs.
 
 use protocol::{JobId, JobState, QueueName, Tenant};
-use redis::{Script, ScriptInvocation};
 
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
+    call::{Call, Script},
     script::{self, CANCEL, DELETE, RETRY, SETTINGS},
 };
 
@@ -94,7 +94,7 @@ impl Control {
         script: &Script,
         queue: &QueueName,
         ids: &[JobId],
-        own: impl Fn(&mut ScriptInvocation<'_>),
+        own: impl Fn(&mut Call<'_>),
     ) -> Result<Vec<Done>, Error> {
         let keys = Keys::new(self.redis.prefix(), queue.clone());
         let mut done = Vec::with_capacity(ids.len());

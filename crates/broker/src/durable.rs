@@ -6,9 +6,13 @@
 use std::time::Duration;
 
 use protocol::Durability;
-use redis::{FromRedisValue, ScriptInvocation, aio::MultiplexedConnection};
+use redis::{FromRedisValue, aio::MultiplexedConnection};
 
-use crate::{Error, Redis, preflight};
+use crate::{
+    Error, Redis,
+    call::{Call, Link},
+    preflight,
+};
 
 /// How long Redis is asked to wait for disk or replicas at a time.
 const WAIT: Duration = Duration::from_secs(1);
@@ -29,7 +33,7 @@ pub(crate) struct Durable {
     redis: Redis,
     durability: Durability,
     replicas: u32,
-    own: Option<(MultiplexedConnection, How)>,
+    own: Option<(Link, How)>,
 }
 
 impl Durable {
@@ -47,26 +51,20 @@ impl Durable {
     }
 
     /// Runs a script that may be run again; an error says nothing about whether it was.
-    pub(crate) async fn script<T: FromRedisValue>(
-        &mut self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<T, Error> {
+    pub(crate) async fn script<T: FromRedisValue>(&mut self, call: &Call<'_>) -> Result<T, Error> {
         if self.durability == Durability::Written {
             return self.redis.script(call).await;
         }
         // Whatever fails, what the connection has written is not known any more: the next call has another.
-        let (mut connection, how) = if let Some(own) = self.own.take() {
+        let (mut link, how) = if let Some(own) = self.own.take() {
             own
         } else {
             let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
-            (self.redis.dedicated(WAIT).await?, how)
+            (Link::new(self.redis.dedicated(WAIT).await?), how)
         };
-        let value = call
-            .invoke_async(&mut connection)
-            .await
-            .map_err(Error::Command)?;
-        reach(&mut connection, how).await?;
-        self.own = Some((connection, how));
+        let value = link.script(call).await.map_err(Error::Command)?;
+        reach(link.connection(), how).await?;
+        self.own = Some((link, how));
         Ok(value)
     }
 }

@@ -251,8 +251,8 @@ impl<L: Listener> Follower<L> {
                 channels.push((channel, Vec::new()));
                 channels.len() - 1
             });
-            for line in text.split('\n') {
-                if let Ok(event) = serde_json::from_str(line) {
+            for event in Envelope::lines(text) {
+                if let Some(event) = event {
                     channels[index].1.push(event);
                 } else {
                     warn!(channel, "a published message is no event; ignored");

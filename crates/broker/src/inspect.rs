@@ -62,8 +62,8 @@ pub struct Totals {
     pub stale: u64,
 }
 
-/// What Redis answers about one queue: the counts in the order of the states, and the totals.
-type Answer = (Option<u64>, u64, u64, u64, u64, u64, HashMap<String, u64>);
+/// What Redis answers about one queue: the sizes of the states' sets in their order, and what is counted.
+type Answer = (u64, u64, u64, u64, u64, HashMap<String, String>);
 
 /// Looks at queues and jobs.
 #[derive(Clone)]
@@ -95,15 +95,17 @@ impl Inspector {
     pub async fn counts(&self, queue: &QueueName) -> Result<(Counts, Totals), Error> {
         let keys = self.keys(queue);
         let mut pipeline = redis::pipe();
-        pipeline.hget(keys.count(), "waiting");
         for state in JobState::ALL.into_iter().skip(1) {
             pipeline.zcard(keys.state(state));
         }
-        pipeline.hgetall(keys.totals());
-        let (waiting, delayed, active, completed, failed, cancelled, totals): Answer =
+        pipeline.hgetall(keys.count());
+        let (delayed, active, completed, failed, cancelled, counted): Answer =
             self.redis.pipe(&pipeline).await?;
-        let waiting = waiting.unwrap_or(0);
-        let total = |name: &str| totals.get(name).copied().unwrap_or(0);
+        let total = |name: &str| {
+            let text = counted.get(name);
+            text.and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        let waiting = total("waiting");
         let totals = Totals {
             enqueued: total("enqueued"),
             completed: total("completed"),

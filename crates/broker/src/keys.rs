@@ -42,14 +42,9 @@ impl Keys {
         format!("{}{state}", self.base)
     }
 
-    /// The counters of states that can't be counted otherwise.
+    /// What is counted: what can't be told otherwise, and what happened since the queue began.
     pub(crate) fn count(&self) -> String {
         format!("{}count", self.base)
-    }
-
-    /// What happened since the queue began, by kind of happening.
-    pub(crate) fn totals(&self) -> String {
-        format!("{}totals", self.base)
     }
 
     /// The tenants that have waiting jobs of a priority.

@@ -19,6 +19,7 @@ mod backoff;
 mod beat;
 mod browse;
 mod buffer;
+mod call;
 mod connection;
 mod control;
 mod detached;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use redis::ScriptInvocation;
-
 use crate::{
     Error, Feed, Redis,
     script::{HISTORY, TOPS},
@@ -103,9 +101,8 @@ impl Redis {
             Part::After(offset) => (0, offset),
             Part::Before(offset) => (1, offset),
         };
-        let mut call = HISTORY.prepare_invoke();
-        call.key(feed.base())
-            .arg(feed.name())
+        let mut call = HISTORY.call(feed.base());
+        call.arg(feed.name())
             .arg(back)
             .arg(offset)
             .arg(most)
@@ -141,8 +138,7 @@ impl Redis {
         let mut tops = vec![LogTop::default(); count];
         for (base, feeds) in slots {
             for chunk in feeds.chunks(CHUNK) {
-                let mut call: ScriptInvocation<'_> = TOPS.prepare_invoke();
-                call.key(base);
+                let mut call = TOPS.call(base);
                 for (_, feed) in chunk {
                     call.arg(feed.name());
                 }

@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
-use redis::{Script, ScriptInvocation};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     Error, Feed, Redis,
+    call::{Call, Script},
     script::{ENTER, LEAVE, LIST, REFRESH, STATS},
 };
 
@@ -122,8 +122,8 @@ impl Presence {
         let mut clients = HashMap::new();
         let mut cursor = "0".to_owned();
         loop {
-            let mut call = LIST.prepare_invoke();
-            call.key(feed.base()).arg(feed.name()).arg(&cursor);
+            let mut call = LIST.call(feed.base());
+            call.arg(feed.name()).arg(&cursor);
             let (next, page): (String, Vec<(String, String)>) = self.redis.script(&call).await?;
             for (client, entry) in page {
                 if clients.len() >= Self::MOST && !clients.contains_key(&client) {
@@ -145,8 +145,8 @@ impl Presence {
     /// How many are in a room.
     pub async fn stats(&self, feed: &Feed) -> Result<PresenceStats, Error> {
         loop {
-            let mut call = STATS.prepare_invoke();
-            call.key(feed.base()).arg(feed.name());
+            let mut call = STATS.call(feed.base());
+            call.arg(feed.name());
             let (more, clients, users): (bool, u64, u64) = self.redis.script(&call).await?;
             if !more {
                 return Ok(PresenceStats { clients, users });
@@ -174,7 +174,7 @@ impl Presence {
         lives: bool,
         clients: &[T],
         feed: impl Fn(&T) -> Feed,
-        write: impl Fn(&T, &mut ScriptInvocation<'_>),
+        write: impl Fn(&T, &mut Call<'_>),
     ) -> Result<Vec<bool>, Error> {
         let mut slots = BTreeMap::<String, Vec<(usize, Feed)>>::new();
         for (index, client) in clients.iter().enumerate() {
@@ -185,8 +185,7 @@ impl Presence {
         let mut answers = vec![false; clients.len()];
         for (base, members) in slots {
             for chunk in members.chunks(CHUNK) {
-                let mut call = script.prepare_invoke();
-                call.key(&base);
+                let mut call = script.call(&base);
                 if lives {
                     call.arg(self.ttl_ms);
                 }

@@ -1,19 +1,20 @@
 //! Stores jobs in batches: while one batch is on its way to Redis, the next collects.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use protocol::{Durability, EventLevel, IdempotencyKey, InvalidJob, Job, JobId, QueueName, Topic};
 use rand::RngExt as _;
-use redis::ScriptInvocation;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
     Backoff, Error, Keys, QueueArgs, Receipt, Redis, SubmitError,
+    call::Call,
     durable::Durable,
     extra::Extra,
     receipt,
@@ -282,17 +283,18 @@ impl Batcher {
             submission.write(&mut call);
         }
         let durability = self.durable.durability();
-        let rows: Vec<Vec<redis::Value>> = self.durable.script(&call).await?;
+        let rows: Vec<redis::Value> = self.durable.script(&call).await?;
+        let mut epoch = String::new();
         batch
             .iter()
             .zip(rows)
-            .map(|(submission, row)| receipt::read(submission.id, row, durability))
+            .map(|(submission, row)| receipt::read(submission.id, row, durability, &mut epoch))
             .collect()
     }
 }
 
 impl Submission {
-    fn write(&self, call: &mut ScriptInvocation<'_>) {
+    fn write(&self, call: &mut Call<'_>) {
         let (id, job, options) = (self.id.to_string(), &self.job, &self.job.options);
         let topic = options.topic.as_ref().map_or(&*id, Topic::as_str);
         let extra = Extra::of(options, &self.metadata).stored();
@@ -334,11 +336,20 @@ impl Submission {
             call.arg(format!("{delay} {run_at} {ttl} {key}"));
         }
         let say = match (&options.announce, options.events) {
-            (Some(announce), _) => announce.get(),
-            (None, EventLevel::All) => "",
-            (None, EventLevel::Outcome) => "-",
+            (Some(announce), _) => one_line(announce.get()),
+            (None, EventLevel::All) => "".into(),
+            (None, EventLevel::Outcome) => "-".into(),
         };
-        call.arg(say);
+        call.arg(&*say);
+    }
+}
+
+/// JSON without line breaks, which are only space in it: events are told one a line.
+fn one_line(json: &str) -> Cow<'_, str> {
+    if json.contains('\n') {
+        json.replace('\n', " ").into()
+    } else {
+        json.into()
     }
 }
 

@@ -33,12 +33,30 @@ pub struct Receipt {
 type Known = (String, String, String);
 
 /// Reads what a script answered about one job: what became of it, the id of the one that was there already, the epoch and
-/// offset of its log, and what is known of it where there is anything to say.
+/// offset of its log, and what is known of it where there is anything to say. A number says that it was stored too, in a
+/// log of the same `epoch` as the one before it.
 pub(crate) fn read(
     id: JobId,
-    mut row: Vec<Value>,
+    row: Value,
     durability: Durability,
+    last_epoch: &mut String,
 ) -> Result<Result<Receipt, SubmitError>, Error> {
+    let mut row = match row {
+        Value::Array(row) => row,
+        Value::Int(offset) => {
+            return Ok(Ok(Receipt {
+                id,
+                duplicate: false,
+                durability,
+                state: None,
+                result: None,
+                error: None,
+                epoch: last_epoch.clone(),
+                offset: offset.unsigned_abs(),
+            }));
+        }
+        _ => return Err(Error::Stored("an answer of another form".to_owned())),
+    };
     let stored = |error: ParsingError| Error::Stored(error.to_string());
     let known: Option<Known> = if row.len() > 4 {
         Some(redis::from_redis_value(Value::Array(row.split_off(4))).map_err(stored)?)
@@ -47,6 +65,7 @@ pub(crate) fn read(
     };
     let (status, other, epoch, offset): (u8, String, String, u64) =
         redis::from_redis_value(Value::Array(row)).map_err(stored)?;
+    last_epoch.clone_from(&epoch);
     let receipt = |id, duplicate| Receipt {
         id,
         duplicate,

@@ -176,8 +176,8 @@ impl Rooms {
 
     /// Forgets what was published in a room. Its epoch stays and its offsets go on.
     pub async fn history_remove(&self, feed: &Feed) -> Result<(), Error> {
-        let mut call = FORGET.prepare_invoke();
-        call.key(feed.base()).arg(feed.name());
+        let mut call = FORGET.call(feed.base());
+        call.arg(feed.name());
         self.redis.script::<u8>(&call).await.map(drop)
     }
 

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName, Tenant, Topic};
-use redis::ScriptInvocation;
+use redis::Value;
 use serde_json::value::RawValue;
 
 use crate::{
     Error, Keys, QueueArgs, Redis,
+    call::Call,
     extra::Extra,
     handle::{Action, Op},
     outcome::Outcome,
@@ -56,6 +57,7 @@ pub(crate) struct Claim {
 /// about it.
 #[derive(Debug)]
 pub(crate) struct Given {
+    /// What follows the state in it.
     front: String,
     kind: String,
     tenant: String,
@@ -71,7 +73,11 @@ impl Given {
             .iter()
             .all(|name| stored.option(name).is_none());
         plain.then(|| Self {
-            front: stored.front.to_owned(),
+            front: stored
+                .front
+                .trim_start_matches(|letter: char| letter.is_ascii_lowercase())
+                .trim_end_matches(';')
+                .to_owned(),
             kind: stored.kind.to_owned(),
             tenant: stored.tenant.to_owned(),
             topic: stored.topic.unwrap_or_default().to_owned(),
@@ -80,9 +86,6 @@ impl Given {
         })
     }
 }
-
-/// A claimed job: its id, the job as it is stored, and its payload where that is apart.
-type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
 
 impl Round<'_> {
     pub(crate) async fn run(
@@ -102,46 +105,49 @@ impl Round<'_> {
             call.arg(op.id.to_string());
         }
         for op in self.ops {
-            let (name, a, b) = arguments(&op.action);
-            call.arg(name).arg(op.attempt).arg(a.as_ref());
-            if let Action::End(Outcome::Complete(result)) = &op.action {
-                complete(&mut call, op, result.get().len());
+            if let (Action::End(Outcome::Complete(result)), Some(given)) = (&op.action, &op.given) {
+                complete(&mut call, op, given, result);
             } else {
-                call.arg(b.as_ref());
+                let (name, a, b) = arguments(&op.action);
+                call.arg(name)
+                    .arg(op.attempt)
+                    .arg(a.as_ref())
+                    .arg(b.as_ref());
             }
         }
-        let (written, rows, due): (Vec<bool>, Vec<Row>, i64) = redis.script(&call).await?;
+        let (written, rows, due): (String, Vec<Value>, i64) = redis.script(&call).await?;
         let claims = rows
-            .into_iter()
+            .chunks_exact(3)
             .filter_map(|row| decode(keys.queue(), row))
             .collect();
         Ok(Reply {
-            written,
+            written: written.bytes().map(|byte| byte == b'1').collect(),
             claims,
             due_ms: u64::try_from(due).ok(),
         })
     }
 }
 
-/// What a script needs to complete a job that nothing was written about since it was claimed; nothing where it will have
-/// to read the job.
-fn complete(call: &mut ScriptInvocation<'_>, op: &Op, result_bytes: usize) {
-    let Some(given) = &op.given else {
-        call.arg("").arg("").arg("").arg("").arg("").arg(0);
-        return;
-    };
+/// What a script needs to complete a job that nothing was written about since it was claimed; where something was it reads
+/// the job.
+fn complete(call: &mut Call<'_>, op: &Op, given: &Given, result: &RawValue) {
     let event = format!(
         r#"{{"type":"completed","job":"{}","kind":"{}","attempt":{},"time":"#,
         op.id, given.kind, op.attempt
     );
+    let bytes = result.get().len();
     // As `close` in `lua/transitions.lua` counts it.
     let own = if given.topic.is_empty() { 256 } else { 0 };
-    call.arg(&given.front)
+    call.arg("given")
+        .arg(op.attempt)
+        .arg(result.get())
+        .arg(&given.front)
+        .arg(512 + own + given.bytes + bytes)
+        .arg(bytes)
         .arg(event)
         .arg(&given.tenant)
         .arg(&given.topic)
-        .arg(&given.epoch)
-        .arg(512 + own + given.bytes + result_bytes);
+        .arg(&given.epoch);
 }
 
 /// An operation's name in the script, and its two arguments.
@@ -163,17 +169,22 @@ fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
     }
 }
 
-/// Reads a claimed job. What is damaged becomes a failure of that job alone, never of the round.
-fn decode(queue: &QueueName, (id, record, apart): Row) -> Option<Claim> {
-    let id = text(&id).ok().and_then(|text| text.parse::<JobId>().ok());
-    let (Some(id), Some(stored)) = (id, Stored::read(&record)) else {
+/// Reads a claimed job: its id, the job as it is stored, and its payload where that is apart. What is damaged becomes a
+/// failure of that job alone, never of the round.
+fn decode(queue: &QueueName, row: &[Value]) -> Option<Claim> {
+    let [id, record, apart] = row else {
+        return None;
+    };
+    let (id, record, apart) = (bytes(id), bytes(record), bytes(apart));
+    let id = text(id).ok().and_then(|text| text.parse::<JobId>().ok());
+    let (Some(id), Some(stored)) = (id, Stored::read(record)) else {
         // A script has read its head, so it is the id. Without one nothing can be written about it; its lease runs out
         // until its attempts do.
         tracing::error!(%queue, ?id, "a job with a damaged id was claimed");
         return None;
     };
     let extra = Extra::read(stored.extra());
-    let job = decode_job(id, &stored, stored.payload(&apart))
+    let job = decode_job(id, &stored, stored.payload(apart))
         .map_err(|why| Failure::new(FailureCode::Undecodable, why))
         .map(|job| Job {
             options: JobOptions {
@@ -220,6 +231,13 @@ fn decode_job(id: JobId, stored: &Stored<'_>, payload: &[u8]) -> Result<Job, Str
     })
 }
 
+fn bytes(value: &Value) -> &[u8] {
+    match value {
+        Value::BulkString(bytes) => bytes,
+        _ => &[],
+    }
+}
+
 fn text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|_| "a field is not UTF-8".to_owned())
 }
@@ -227,24 +245,25 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 #[cfg(test)]
 mod tests {
     use protocol::{FailureCode, QueueName};
+    use redis::Value;
 
     use super::decode;
 
-    fn row(id: &str, kind: &str, payload: &[u8]) -> super::Row {
+    fn row(id: &str, kind: &str, payload: &[u8]) -> [Value; 3] {
         let mut record = format!(
             "active 2 0 worker=w;5 1 all 1 r {kind} public lobby {}\n",
             payload.len()
         )
         .into_bytes();
         record.extend_from_slice(payload);
-        (id.as_bytes().to_vec(), record, Vec::new())
+        [id.as_bytes().to_vec(), record, Vec::new()].map(Value::BulkString)
     }
 
     #[test]
     fn damage_stays_with_its_job() {
         let queue = QueueName::new("chat").unwrap();
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        let whole = decode(&queue, row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
+        let whole = decode(&queue, &row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
         assert_eq!((whole.attempt, whole.max_attempts), (2, 5));
         assert!(whole.job.is_ok());
         for (kind, payload) in [
@@ -253,9 +272,9 @@ mod tests {
             ("chat", b"\xff"),
             ("chat", b""),
         ] {
-            let broken = decode(&queue, row(id, kind, payload)).unwrap();
+            let broken = decode(&queue, &row(id, kind, payload)).unwrap();
             assert_eq!(broken.job.unwrap_err().code, FailureCode::Undecodable);
         }
-        assert!(decode(&queue, row("x", "chat", b"{}")).is_none());
+        assert!(decode(&queue, &row("x", "chat", b"{}")).is_none());
     }
 }

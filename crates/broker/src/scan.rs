@@ -156,12 +156,8 @@ impl Scan {
             let (score, id) = after
                 .as_ref()
                 .map_or(("", ""), |(score, id)| (score.as_str(), id.as_str()));
-            let mut call = PAGE.prepare_invoke();
-            call.key(self.keys.base())
-                .arg(set)
-                .arg(score)
-                .arg(id)
-                .arg(PAGE_SIZE);
+            let mut call = PAGE.call(self.keys.base());
+            call.arg(set).arg(score).arg(id).arg(PAGE_SIZE);
             let mut page: Vec<(String, String)> = self.redis.script(&call).await?;
             let full = page.len() == PAGE_SIZE;
             let newer = |score: &str| score.parse::<f64>().is_ok_and(|score| score > self.last);

@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
+use crate::{
+    Keys, QueueArgs,
+    call::{Call, Script},
+};
 use rand::RngExt as _;
-use redis::{Script, ScriptInvocation};
-
-use crate::{Keys, QueueArgs};
 
 /// A script that writes: what all of them share, and what is its own.
 ///
 /// Redis 7 wants to know what a script may do. `allow-oom` lets running jobs finish, and an operator make room, when
 /// memory is full.
-fn writing(flags: &str, body: &str) -> Script {
+fn writing(flags: &'static str, body: &str) -> Script {
     let body = body.replace("--@transitions", include_str!("lua/transitions.lua"));
     let shared = [
         include_str!("lua/prelude.lua"),
@@ -21,7 +22,12 @@ fn writing(flags: &str, body: &str) -> Script {
         include_str!("lua/finish.lua"),
     ]
     .concat();
-    Script::new(&format!("#!lua flags={flags}\n{shared}\n{body}"))
+    Script::new(flags, format!("{shared}\n{body}"))
+}
+
+/// A script that shares nothing with those that write jobs.
+fn alone(flags: &'static str, parts: &[&str]) -> Script {
+    Script::new(flags, parts.join("\n"))
 }
 
 pub(crate) static ENQUEUE: LazyLock<Script> =
@@ -38,55 +44,40 @@ pub(crate) static DELETE: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", include_str!("lua/delete.lua")));
 pub(crate) static SETTINGS: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", include_str!("lua/settings.lua")));
-pub(crate) static BEAT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "#!lua flags=allow-oom\n{}",
-        include_str!("lua/beat.lua")
-    ))
-});
-pub(crate) static PAGE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "#!lua flags=no-writes\n{}",
-        include_str!("lua/page.lua")
-    ))
-});
+pub(crate) static BEAT: LazyLock<Script> =
+    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
+pub(crate) static PAGE: LazyLock<Script> =
+    LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "#!lua flags=no-writes\n{}{}",
+    let parts = [
         include_str!("lua/position.lua"),
-        include_str!("lua/tops.lua")
-    ))
+        include_str!("lua/tops.lua"),
+    ];
+    alone("no-writes", &parts)
 });
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "#!lua flags=no-writes\n{}{}",
+    let parts = [
         include_str!("lua/position.lua"),
-        include_str!("lua/history.lua")
-    ))
+        include_str!("lua/history.lua"),
+    ];
+    alone("no-writes", &parts)
 });
-
 pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
-    let shared = [
+    let parts = [
         include_str!("lua/prelude.lua"),
         // Rooms belong to no job.
         "local read, touch",
         include_str!("lua/log.lua"),
         include_str!("lua/publish.lua"),
-    ]
-    .join("\n");
-    Script::new(&format!("#!lua flags=\n{shared}"))
+    ];
+    alone("", &parts)
 });
-pub(crate) static FORGET: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "#!lua flags=allow-oom\n{}",
-        include_str!("lua/forget.lua")
-    ))
-});
+pub(crate) static FORGET: LazyLock<Script> =
+    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/forget.lua")]));
 
 /// A script about who is in rooms.
-fn presence(flags: &str, body: &str) -> Script {
-    let shared = include_str!("lua/presence/room.lua");
-    Script::new(&format!("#!lua flags={flags}\n{shared}\n{body}"))
+fn presence(flags: &'static str, body: &str) -> Script {
+    alone(flags, &[include_str!("lua/presence/room.lua"), body])
 }
 
 pub(crate) static ENTER: LazyLock<Script> =
@@ -101,41 +92,30 @@ pub(crate) static LIST: LazyLock<Script> =
     LazyLock::new(|| presence("no-writes", include_str!("lua/presence/list.lua")));
 
 /// The script that publishes to rooms, with the arguments that its prelude reads. Its logs have limits of their own.
-pub(crate) fn publish(base: &str) -> ScriptInvocation<'static> {
-    let mut invocation = PUBLISH.prepare_invoke();
-    invocation.key(base).arg(fresh_epoch()).arg(0).arg(0).arg(0);
-    invocation
+pub(crate) fn publish(base: &str) -> Call<'static> {
+    let mut call = PUBLISH.call(base);
+    call.arg(fresh_epoch()).arg(0).arg(0).arg(0);
+    call
 }
 
 /// A writing script with the arguments that its prelude reads.
-pub(crate) fn invoke<'a>(
-    script: &'a Script,
-    keys: &Keys,
-    args: &QueueArgs,
-) -> ScriptInvocation<'a> {
-    let mut invocation = script.prepare_invoke();
-    invocation
-        .key(keys.base())
-        .arg(fresh_epoch())
+pub(crate) fn invoke<'a>(script: &'a Script, keys: &Keys, args: &QueueArgs) -> Call<'a> {
+    let mut call = script.call(keys.base());
+    call.arg(fresh_epoch())
         .arg(args.log_max_events)
         .arg(args.log_max_bytes)
         .arg(args.log_ttl_secs.saturating_mul(1000));
-    invocation
+    call
 }
 
 /// The same with the arguments of scripts that end jobs: how long and how many are kept, and how many bytes of them.
-pub(crate) fn ending<'a>(
-    script: &'a Script,
-    keys: &Keys,
-    args: &QueueArgs,
-) -> ScriptInvocation<'a> {
-    let mut invocation = invoke(script, keys, args);
-    invocation
-        .arg(args.keep_completed_secs.saturating_mul(1000))
+pub(crate) fn ending<'a>(script: &'a Script, keys: &Keys, args: &QueueArgs) -> Call<'a> {
+    let mut call = invoke(script, keys, args);
+    call.arg(args.keep_completed_secs.saturating_mul(1000))
         .arg(args.keep_failed_secs.saturating_mul(1000))
         .arg(args.keep_jobs)
         .arg(args.keep_bytes);
-    invocation
+    call
 }
 
 /// The name of a new log, should the script begin one: eight random letters.

@@ -3,7 +3,7 @@
 --@transitions
 local owner, leave_active_ones, n = arg(), arg() == '1', number()
 local reply = {}
-preload({ unpack(ARGV, cursor + 1, cursor + n) })
+preload({ unpack(A, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
   local job = read(id)

@@ -3,7 +3,7 @@
 --@transitions
 local only, n = arg(), number()
 local reply = {}
-preload({ unpack(ARGV, cursor + 1, cursor + n) })
+preload({ unpack(A, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
   local job = read(id)
@@ -17,11 +17,11 @@ for i = 1, n do
       close(id, job, 'cancelled')
       write_additions()
     end
-    redis.call('ZREM', base .. job.state, id)
+    call('ZREM', base .. job.state, id)
     forget({ id }, job.state)
     if job.key then
       local owned = base .. 'key:' .. job.tenant .. ':' .. job.key
-      if string.sub(redis.call('GET', owned) or '', 42) == id then redis.call('UNLINK', owned) end
+      if string.sub(call('GET', owned) or '', 42) == id then call('UNLINK', owned) end
     end
     count('deleted')
     reply[i] = 'ok'

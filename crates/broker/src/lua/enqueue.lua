@@ -2,19 +2,16 @@
 -- always comes before its result. A job whose id is there already is left alone, which makes the batch safe to
 -- send again when its answer was lost.
 local keep_key_ms, max_waiting, max_bytes = number(), number(), number()
-load_settings()
-max_waiting, max_bytes = set('max_waiting') or max_waiting, set('max_bytes') or max_bytes
+max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes or max_bytes
 
 -- How full the queue and a tenant's share of it are, what this script adds included.
-local held = redis.call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence')
-counted.waiting, counted.bytes, sequence = tonumber(held[1]) or 0, tonumber(held[2]) or 0, tonumber(held[3]) or 0
-local holds, bytes_held = counted.waiting + redis.call('ZCARD', base .. 'delayed'), counted.bytes
+local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
 local function is_full(tenant, bytes)
   if holds >= max_waiting or bytes_held + bytes > max_bytes then return true end
   local most = limits_of(tenant).max_waiting
   if not most then return false end
   local field = 'w:' .. tenant
-  return (tonumber(redis.call('HGET', base .. 'tenants', field)) or 0) + (tenant_changes[field] or 0) >= most
+  return (tonumber(call('HGET', base .. 'tenants', field)) or 0) + (tenant_changes[field] or 0) >= most
 end
 
 -- The reply of a job: what became of it (0 stored, 1 there already, 2 conflict, 3 full), its id, the epoch and
@@ -29,9 +26,76 @@ local function known(id, tenant, topic)
     job.error and outcome(job) or '' }
 end
 
-local born = birth()
--- What all jobs of this script have in common, and what most are answered.
-local since, at_beginning = ' ' .. now .. ' ' .. born .. ' ', { 0, '', now .. born, 0 }
+-- What all jobs of this script have in common.
+local job_key, since, birth_epoch = base .. 'job:', ' ' .. now_text .. ' ' .. born .. ' ', now_text .. born
+local function queued(id, kind, say)
+  local before = '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
+  return say == '' and before .. '}' or before .. ',"data":' .. say .. '}'
+end
+-- The log of a channel of its own begins with the job: there is nothing to be read.
+local function own_log(json) return ' log=1:1:' .. #json .. ':' .. run .. ':' .. birth_epoch .. ';' end
+local function begin_own_log(id, json)
+  if call('RPUSH', base .. 'log:' .. id, json) > 1 then call('LTRIM', base .. 'log:' .. id, -1, -1) end
+  call('PUBLISH', base .. 'ch:' .. id, published(birth_epoch, '1', json))
+end
+
+local n = number()
+local FIELDS = 11
+
+-- Most batches are of new jobs only, and ask for nothing special: these are stored with one command if none is there yet.
+-- Of the reply a number stands for what was said of the job before, but with this offset.
+local function store_all()
+  if n > 512 or holds + n > max_waiting or settings.tenant_max_waiting or settings.overrides then return nil end
+  local seen, records, events, total, at = {}, {}, {}, 0, cursor
+  for i = 1, n do
+    local id, kind, _, topic, _, head, tail, body, _, options, say = unpack(A, at + 1, at + FIELDS)
+    at = at + FIELDS
+    if options ~= '' or #body > 1024 or seen[id] then return nil end
+    seen[id] = true
+    total = total + #body
+    local front = 'waiting;'
+    if say ~= '-' then
+      local json = queued(id, kind, say)
+      events[i] = json
+      if topic == id then front = 'waiting 0 0' .. own_log(json) end
+    end
+    records[2 * i - 1] = job_key .. id
+    records[2 * i] = front .. head .. since .. tail .. '\n' .. body
+  end
+  if bytes_held + total > max_bytes or call('MSETNX', unpack(records)) == 0 then return nil end
+
+  local reply, line, of_priority, of_tenant, of_topic, log, last_epoch = {}, nil, nil, nil, nil, nil, nil
+  local before = 0
+  at = cursor
+  for i = 1, n do
+    local id, tenant, topic, priority, json = A[at + 1], A[at + 3], A[at + 4], A[at + 5], events[i]
+    at = at + FIELDS
+    if tenant ~= of_tenant or priority ~= of_priority then
+      if i > 1 then change_tenant('w', of_tenant, i - 1 - before) end
+      of_tenant, of_priority, before = tenant, priority, i - 1
+      line = additions_to('wait:' .. priority .. ':' .. tenant)
+      to_ring(priority, tenant)
+    end
+    local last = #line
+    line[last + 1], line[last + 2] = next_number(), id
+    local epoch, offset = birth_epoch, 0
+    if topic ~= id then
+      if topic ~= of_topic then of_topic, log = topic, open(topic) end
+      if json then append_line(log, json) end
+      epoch, offset = log.epoch, log.offset
+    elseif json then
+      begin_own_log(id, json)
+      offset = 1
+    end
+    if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
+    last_epoch = epoch
+  end
+  change_tenant('w', of_tenant, n - before)
+  change('waiting', n)
+  change('bytes', total)
+  change('enqueued', n)
+  return reply
+end
 
 -- A job that belongs to a key, is delayed, or may expire.
 local function special(id, kind, tenant, payload, options)
@@ -42,10 +106,10 @@ local function special(id, kind, tenant, payload, options)
   if key ~= '' then
     local owner = base .. 'key:' .. tenant .. ':' .. key
     local digest = redis.sha1hex(kind .. ' ' .. payload)
-    local claim = redis.call('GET', owner)
+    local claim = call('GET', owner)
     if claim then
-      local other = string.sub(claim, 42)
-      if string.sub(claim, 1, 40) == digest then found.owner = other elseif other ~= id then found.conflict = true end
+      local other = sub(claim, 42)
+      if sub(claim, 1, 40) == digest then found.owner = other elseif other ~= id then found.conflict = true end
     end
     found.key, found.name, found.claim = owner, key, digest .. ' ' .. id
     found.claim_ms = int(keep_key_ms + math.max(0, due - now))
@@ -53,15 +117,19 @@ local function special(id, kind, tenant, payload, options)
   return found
 end
 
-local n = number()
-local reply = {}
+local reply = store_all()
+if reply then
+  finish()
+  return reply
+end
+reply = {}
 for i = 1, n do
   local id, kind, tenant, topic, priority, head = arg(), arg(), arg(), arg(), arg(), arg()
   local tail, body, payload_bytes, options, say = arg(), arg(), number(), arg(), arg()
   local bytes = #body
-  local more = options ~= '' and special(id, kind, tenant, string.sub(body, 1, payload_bytes), options)
+  local more = options ~= '' and special(id, kind, tenant, sub(body, 1, payload_bytes), options)
   local key = base .. 'job:' .. id
-  local there = (more or is_full(tenant, bytes)) and redis.call('EXISTS', key) == 1
+  local there = (more or is_full(tenant, bytes)) and call('EXISTS', key) == 1
   if there then
     reply[i] = known(id, tenant, topic)
   elseif more and more.conflict then
@@ -77,22 +145,17 @@ for i = 1, n do
     local apart = payload_bytes > 1024
     local delayed = more and more.due
     local front = delayed and 'delayed 0 0 due=' .. int(delayed) .. ';' or 'waiting;'
-    -- The log of a channel of its own begins with the job: there is nothing to be read.
-    local first = topic == id and say ~= '-' and event('queued', id, kind, 0, say)
-    if first then
-      if string.find(first, '\n', 1, true) then first = string.gsub(first, '\n', ' ') end
-      front = (delayed and string.sub(front, 1, -2) or 'waiting 0 0') .. ' log=1:1:' .. #first .. ':' .. this_run() ..
-        ':' .. now .. born .. ';'
-    end
+    local first = topic == id and say ~= '-' and queued(id, kind, say)
+    if first then front = (delayed and sub(front, 1, -2) or 'waiting 0 0') .. own_log(first) end
     if apart then tail = tail .. ' apart=1' end
     if more and more.key then tail = tail .. ' key=' .. more.name end
     if more and more.expires then tail = tail .. ' expires=' .. int(more.expires) end
-    if not redis.call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and string.sub(body, payload_bytes + 1) or body), 'NX') then
+    if not call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and sub(body, payload_bytes + 1) or body), 'NX') then
       reply[i] = known(id, tenant, topic)
     else
-      if apart then redis.call('SET', base .. 'body:' .. id, string.sub(body, 1, payload_bytes)) end
+      if apart then call('SET', base .. 'body:' .. id, sub(body, 1, payload_bytes)) end
       if more then
-        if more.key then redis.call('SET', more.key, more.claim, 'PX', more.claim_ms) end
+        if more.key then call('SET', more.key, more.claim, 'PX', more.claim_ms) end
         if more.expires then add('expiring', more.expires, id) end
       end
       holds, bytes_held = holds + 1, bytes_held + bytes
@@ -105,13 +168,12 @@ for i = 1, n do
       end
       count('enqueued')
       if first then
-        if redis.call('RPUSH', base .. 'log:' .. id, first) > 1 then redis.call('LTRIM', base .. 'log:' .. id, -1, -1) end
-        redis.call('PUBLISH', base .. 'ch:' .. id, '{"epoch":"' .. now .. born .. '","offset":1,"event":' .. first .. '}')
-        reply[i] = { 0, '', now .. born, 1 }
+        begin_own_log(id, first)
+        reply[i] = { 0, '', birth_epoch, 1 }
       elseif topic == id then
-        reply[i] = at_beginning
+        reply[i] = { 0, '', birth_epoch, 0 }
       else
-        if say ~= '-' then append(topic, event('queued', id, kind, 0, say)) end
+        if say ~= '-' then append(topic, queued(id, kind, say)) end
         local log = open(topic)
         reply[i] = { 0, '', log.epoch, log.offset }
       end

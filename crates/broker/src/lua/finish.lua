@@ -2,13 +2,12 @@
 -- waits. The next is woken by the one that was. A queue's gate is shut while it is paused, has as many active jobs as
 -- it may, or has used up its rate.
 local function gate()
-  load_settings()
-  if set('paused') then return 0, -1 end
+  if settings.paused then return 0, -1 end
   local most, wait = math.huge, -1
-  if set('max_active') then most = set('max_active') - redis.call('ZCARD', base .. 'active') end
-  if set('rate_jobs') then
-    local full_at = tonumber(redis.call('HGET', base .. 'count', 'full_at') or 0)
-    local free, pause = allowance(full_at, set('rate_jobs'), set('rate_ms'))
+  if settings.max_active then most = settings.max_active - call('ZCARD', base .. 'active') end
+  if settings.rate_jobs then
+    local full_at = counted.full_at
+    local free, pause = allowance(full_at, settings.rate_jobs, settings.rate_ms)
     if free < most then most, wait = free, pause end
   end
   return math.max(0, most), wait
@@ -20,7 +19,7 @@ local function write_counts()
   for what, n in pairs(changes) do
     if n ~= 0 and not counted[what] then names[#names + 1] = what end
   end
-  local held = #names > 0 and redis.call('HMGET', base .. 'count', unpack(names)) or {}
+  local held = #names > 0 and call('HMGET', base .. 'count', unpack(names)) or {}
   for i, what in ipairs(names) do counted[what] = tonumber(held[i]) or 0 end
   for what, n in pairs(changes) do
     if n ~= 0 then
@@ -28,28 +27,31 @@ local function write_counts()
       fields[#fields + 1] = int(counted[what] + n)
     end
   end
-  if sequence_used then
+  if sequence ~= counted.sequence then
     fields[#fields + 1] = 'sequence'
     fields[#fields + 1] = int(sequence)
   end
-  if #fields > 0 then redis.call('HSET', base .. 'count', unpack(fields)) end
+  if due_at ~= counted.due then
+    fields[#fields + 1] = 'due'
+    fields[#fields + 1] = int(due_at)
+  end
+  if #fields > 0 then call('HSET', base .. 'count', unpack(fields)) end
 end
 
 local function write_counters()
-  for what, n in pairs(totals) do redis.call('HINCRBY', base .. 'totals', what, n) end
   write_counts()
   for field, n in pairs(tenant_changes) do
-    if n ~= 0 and redis.call('HINCRBY', base .. 'tenants', field, n) <= 0 then
-      redis.call('HDEL', base .. 'tenants', field)
+    if n ~= 0 and call('HINCRBY', base .. 'tenants', field, n) <= 0 then
+      call('HDEL', base .. 'tenants', field)
     end
   end
 end
 
 local function finish()
   write_back()
+  if fallen_due then look_for_due() end
   write_counters()
   -- The rings and not the counter say whether anything can be taken.
-  local waits = next(ringed) ~= nil or redis.call('ZCARD', base .. 'ring:0') + redis.call('ZCARD', base .. 'ring:1') +
-    redis.call('ZCARD', base .. 'ring:2') > 0
-  if waits and redis.call('LLEN', base .. 'wake') == 0 and gate() > 0 then redis.call('LPUSH', base .. 'wake', '1') end
+  local waits = next(ringed) ~= nil or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0
+  if waits and call('LLEN', base .. 'wake') == 0 and gate() > 0 then call('LPUSH', base .. 'wake', '1') end
 end

@@ -46,7 +46,7 @@ local function preload(ids)
   local keys = {}
   for i, id in ipairs(ids) do keys[i] = base .. 'job:' .. id end
   for i = 1, #keys, 128 do
-    local found = redis.call('MGET', unpack(keys, i, math.min(i + 127, #keys)))
+    local found = call('MGET', unpack(keys, i, math.min(i + 127, #keys)))
     for j, raw in ipairs(found) do raws[ids[i + j - 1]] = raw end
   end
   return keys
@@ -56,7 +56,7 @@ local function read(id)
   local job = jobs[id]
   if not job then
     local raw = raws[id]
-    if raw == nil then raw = redis.call('GET', base .. 'job:' .. id) end
+    if raw == nil then raw = call('GET', base .. 'job:' .. id) end
     job = raw and parse(id, raw) or absent
     jobs[id] = job
   end
@@ -110,7 +110,7 @@ local function write_jobs()
     job.touched = nil
   end
   for i = 1, #pairs_to_set, 128 do
-    redis.call('MSET', unpack(pairs_to_set, i, math.min(i + 127, #pairs_to_set)))
+    call('MSET', unpack(pairs_to_set, i, math.min(i + 127, #pairs_to_set)))
   end
   touched, pairs_to_set = {}, {}
 end

@@ -2,27 +2,31 @@
 -- first came in; so a job that comes back has its old place, and any job can be taken out. The ring of a priority
 -- holds each tenant that has a line there and may be served, by whose turn it is.
 
+-- What is counted, as it was when the script began; what has no number yet is 0.
+local COUNTED = { 'waiting', 'bytes', 'sequence', 'due', 'prune', 'settings', 'full_at', 'completed_bytes', 'enqueued',
+  'completed', 'parked' }
+local counted = {}
+for i, text in ipairs(call('HMGET', base .. 'count', unpack(COUNTED))) do counted[COUNTED[i]] = tonumber(text) or 0 end
+
 -- What an operator has set for the queue. Absent fields mean no limit.
 local settings
-local function set(name) return settings[name] end
 local function load_settings()
-  if settings then return end
+  settings = {}
   local names = { 'paused', 'max_active', 'rate_jobs', 'rate_ms', 'max_waiting', 'max_bytes', 'tenant_max_active',
     'tenant_rate_jobs', 'tenant_rate_ms', 'tenant_max_waiting', 'overrides' }
-  local values = redis.call('HMGET', base .. 'settings', unpack(names))
-  settings = {}
-  for i, name in ipairs(names) do settings[name] = tonumber(values[i]) end
+  for i, text in ipairs(call('HMGET', base .. 'settings', unpack(names))) do settings[names[i]] = tonumber(text) end
 end
+if counted.settings > 0 then load_settings() else settings = {} end
 
 -- A tenant's own limits, where it has any, before those for all tenants.
 local tenant_limits = {}
 local function limits_of(tenant)
   local limits = tenant_limits[tenant]
   if limits then return limits end
-  limits = { max_active = set('tenant_max_active'), rate_jobs = set('tenant_rate_jobs'),
-    rate_ms = set('tenant_rate_ms'), max_waiting = set('tenant_max_waiting') }
-  if set('overrides') then
-    local own = redis.call('HGET', base .. 'overrides', tenant)
+  limits = { max_active = settings.tenant_max_active, rate_jobs = settings.tenant_rate_jobs,
+    rate_ms = settings.tenant_rate_ms, max_waiting = settings.tenant_max_waiting }
+  if settings.overrides then
+    local own = call('HGET', base .. 'overrides', tenant)
     if own then
       for name, value in string.gmatch(own, '([a-z_]+)=(%d+)') do limits[name] = tonumber(value) end
     end
@@ -32,11 +36,25 @@ local function limits_of(tenant)
 end
 
 -- Places and turns are numbers out of one sequence.
-local sequence, sequence_used
+local sequence = counted.sequence
 local function next_number()
-  if not sequence then sequence = tonumber(redis.call('HGET', base .. 'count', 'sequence') or 0) end
-  sequence, sequence_used = sequence + 1, true
-  return sequence
+  sequence = sequence + 1
+  return int(sequence)
+end
+
+-- Nothing falls due before this: no job, lease or parked tenant, nor a job's time to live. What is added lowers it, and
+-- whoever looks after it counts it anew.
+local due_at, fallen_due = counted.due, false
+local DUE = { delayed = true, active = true, parked = true, expiring = true }
+-- Not for long, should something have been lost.
+local function look_for_due()
+  due_at = now + 5000
+  for key in pairs(DUE) do
+    local first = tonumber(call('ZRANGE', base .. key, 0, 0, 'WITHSCORES')[2])
+    if first and first < due_at then due_at = first end
+    -- Whether any tenant may be parked.
+    if key == 'parked' and not first and counted.parked > 0 then change('parked', -counted.parked) end
+  end
 end
 
 -- A rate is kept as the time at which its bucket will be full again: a bucket of `jobs`, filled in `per` ms.
@@ -56,19 +74,24 @@ local function to_ring(priority, tenant)
   local name = priority .. ':' .. tenant
   if ringed[name] then return end
   ringed[name] = true
-  redis.call('ZADD', base .. 'ring:' .. priority, 'NX', next_number(), tenant)
+  call('ZADD', base .. 'ring:' .. priority, 'NX', next_number(), tenant)
 end
 
--- Members of sorted sets are collected, and added together.
+-- Members of sorted sets are collected, and added together: scores and members, in turn.
 local additions = {}
-local function add(key, score, member)
+local function additions_to(key)
   local list = additions[key]
   if not list then
     list = {}
     additions[key] = list
   end
+  return list
+end
+local function add(key, score, member)
+  local list = additions_to(key)
   list[#list + 1] = score
   list[#list + 1] = member
+  if DUE[key] and tonumber(score) < due_at then due_at = tonumber(score) end
 end
 local function write_additions()
   for key, list in pairs(additions) do in_pieces('ZADD', base .. key, list) end
@@ -84,11 +107,12 @@ local function enlist(id, priority, tenant, place, bytes)
   change_tenant('w', tenant, 1)
 end
 
--- Counts a job out that has left its line, or the delayed ones.
-local function leave_line(tenant, bytes)
-  change('waiting', -1)
+-- Counts jobs out that have left their line, or the delayed ones.
+local function leave_line(tenant, bytes, n)
+  n = n or 1
+  change('waiting', -n)
   change('bytes', -bytes)
-  change_tenant('w', tenant, -1)
+  change_tenant('w', tenant, -n)
 end
 local function leave_delayed(tenant, bytes)
   change('bytes', -bytes)
@@ -98,26 +122,29 @@ end
 -- A tenant that may have no more jobs now is parked until then, so that it costs no claim anything; a second at most,
 -- should its limits be changed.
 local function park(tenant, wait)
-  redis.call('ZADD', base .. 'parked', int(now + math.min(wait, 1000)), tenant)
+  local until_then = now + math.min(wait, 1000)
+  call('ZADD', base .. 'parked', int(until_then), tenant)
+  if until_then < due_at then due_at = until_then end
+  if counted.parked + (changes.parked or 0) < 1 then change('parked', 1) end
 end
 local function unpark(tenant)
   for priority = 0, 2 do
-    if redis.call('ZCARD', base .. 'wait:' .. priority .. ':' .. tenant) > 0 then to_ring(priority, tenant) end
+    if call('ZCARD', base .. 'wait:' .. priority .. ':' .. tenant) > 0 then to_ring(priority, tenant) end
   end
 end
 
 -- Jobs of a kind that the worker which met them does not know, and another live one does, are set aside for that.
 local function set_aside(id, kind, place)
-  redis.call('ZADD', base .. 'aside:' .. kind, place, id)
-  redis.call('SADD', base .. 'asides', kind)
+  call('ZADD', base .. 'aside:' .. kind, place, id)
+  call('SADD', base .. 'asides', kind)
 end
 
 -- A message to one worker. A worker that is gone leaves nothing behind.
 local function tell(worker, message)
   local inbox = base .. 'inbox:' .. worker
-  redis.call('RPUSH', inbox, message)
-  redis.call('LTRIM', inbox, -1000, -1)
-  redis.call('PEXPIRE', inbox, 60000)
+  call('RPUSH', inbox, message)
+  call('LTRIM', inbox, -1000, -1)
+  call('PEXPIRE', inbox, 60000)
 end
 
 -- Writes back what was collected. What is read after it is what Redis holds.

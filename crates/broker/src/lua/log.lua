@@ -4,19 +4,10 @@
 -- are hashes. A log is opened once a script and written back once.
 local logs, opened = {}, {}
 
--- Which run of Redis this is. It may have lost writes of the run before, whose offsets are given out again: so an old log
--- goes on under another epoch, and keeps how far the old one can be trusted.
-local run
-local function this_run()
-  if not run then
-    local info = redis.pcall('INFO', 'server')
-    run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
-    run = run == '' and '0' or string.sub(run, 1, 12)
-  end
-  return run
-end
--- What a job keeps of the run in which it was stored.
-local function birth() return string.sub(this_run(), 1, 6) end
+-- Redis may have lost writes of the run before this one, whose offsets are given out again: so an old log goes on under
+-- another epoch, and keeps how far the old one can be trusted. A job keeps the beginning of the name of the run in which
+-- it was stored.
+local born = sub(run, 1, 6)
 
 local function continue(log)
   local former = (log.former ~= '' and log.former .. ' ' or '') .. log.epoch .. ' ' .. int(log.offset)
@@ -36,8 +27,8 @@ local function open_own(log, job)
   log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes) or 0
   log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
   if last_run then
-    if last_run ~= this_run() then continue(log) end
-  elseif job.born ~= birth() then
+    if last_run ~= run then continue(log) end
+  elseif job.born ~= born then
     continue(log)
   end
 end
@@ -50,11 +41,12 @@ local function open(topic)
     open_own(log, job)
   else
     log.top = base .. 'top:' .. topic
-    local top = redis.call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p')
+    local top = call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p', 't')
+    log.lives_from = tonumber(top[7]) or 0
     if top[1] then
       log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
       log.former = top[6] or ''
-      if top[5] ~= this_run() then continue(log) end
+      if top[5] ~= run then continue(log) end
     else
       log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
       log.former = ''
@@ -71,22 +63,29 @@ local function store(log)
   local n = #log.fresh
   if n == 0 then return end
   local length
-  for i = 1, n, 128 do length = redis.call('RPUSH', log.key, unpack(log.fresh, i, math.min(i + 127, n))) end
+  for i = 1, n, 256 do length = call('RPUSH', log.key, unpack(log.fresh, i, math.min(i + 255, n))) end
   log.fresh = {}
+  -- A key that was made anew has no end.
+  if length <= n then log.lives_from = 0 end
   local wanted = log.offset - log.first + (log.told and 0 or 1)
   if length > wanted then
-    redis.call('LTRIM', log.key, -wanted, -1)
+    call('LTRIM', log.key, -wanted, -1)
   elseif length < wanted then
     log.first = log.first + wanted - length
     log.bytes = 0
-    for _, json in ipairs(redis.call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
+    for _, json in ipairs(call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
   end
 end
 
+-- A message has an event a line. The first says where it is; those that follow it in the log follow it in the message.
+local function published(epoch, offset, json)
+  return '{"epoch":"' .. epoch .. '","offset":' .. offset .. ',"event":' .. json .. '}'
+end
 local function publish(log)
-  if #log.out == 0 then return end
-  -- In pieces, since Lua reads each string that it makes from end to end.
-  redis.call('PUBLISH', log.channel, table.concat(log.out, '', 1, #log.out - 1))
+  local out = log.out
+  if not out[1] then return end
+  out[1] = published(log.epoch, int(log.offset - #out + 1), out[1])
+  call('PUBLISH', log.channel, out[2] and table.concat(out, '\n') or out[1])
   log.out, log.size = {}, 0
 end
 
@@ -96,26 +95,30 @@ local function list(log, json)
   log.bytes, log.changed = log.bytes + #json, true
 end
 
--- The last event of a job's own log is `told` by the job.
-local function append(topic, json, told)
-  -- A message has an event a line. In JSON a bare line break is nothing but space.
-  if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
-  local log = open(topic)
-  log.offset, log.changed = log.offset + 1, true
-  if told and log.job then
-    log.told = true
-  else
-    list(log, json)
-  end
-  local out = log.out
-  local n = #out
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4] = '{"epoch":"', log.epoch, '","offset":', log.offset
-  out[n + 5], out[n + 6], out[n + 7], out[n + 8] = ',"event":', json, '}', '\n'
-  log.size = log.size + #json
+-- Adds an event of one line.
+local function append_line(log, json)
+  local fresh, out, size = log.fresh, log.out, #json
+  fresh[#fresh + 1] = json
+  out[#out + 1] = json
+  log.offset, log.bytes, log.size, log.changed = log.offset + 1, log.bytes + size, log.size + size, true
   -- A message on a channel stays far below a subscriber's output limit.
   if log.size > 262144 then
     store(log)
     publish(log)
+  end
+end
+
+-- The last event of a job's own log is `told` by the job.
+local function append(topic, json, told)
+  -- In JSON a bare line break is nothing but space.
+  if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
+  local log = open(topic)
+  if told and log.job then
+    log.told, log.changed = true, true
+    log.offset, log.size = log.offset + 1, log.size + #json
+    log.out[#log.out + 1] = json
+  else
+    append_line(log, json)
   end
   return log
 end
@@ -125,7 +128,7 @@ local function shorten(log, over)
   local rounds = 0
   while over(log) and rounds < 20 do
     rounds = rounds + 1
-    local oldest = redis.call('LRANGE', log.key, 0, 127)
+    local oldest = call('LRANGE', log.key, 0, 127)
     if #oldest == 0 then break end
     local n = 0
     while n < #oldest and over(log) do
@@ -133,7 +136,7 @@ local function shorten(log, over)
       log.first = log.first + 1
       log.bytes = log.bytes - #oldest[n]
     end
-    redis.call('LTRIM', log.key, n, -1)
+    call('LTRIM', log.key, n, -1)
   end
 end
 
@@ -147,10 +150,22 @@ local function trim(log)
   end
 end
 
+-- `lives_from`: from when on the keys' time to live was counted last.
 local function write_top(log)
-  redis.call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes),
-    'r', this_run())
-  if log.former ~= '' then redis.call('HSET', log.top, 'p', log.former) end
+  call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes), 'r', run,
+    't', int(log.lives_from))
+  if log.former ~= '' then call('HSET', log.top, 'p', log.former) end
+end
+
+-- Keeps a log for its time from its newest event on, and up to an eighth longer, so that not each event has to say so.
+local function keep(log)
+  local since = now - log.lives_from
+  if since >= 0 and since < log_ttl / 8 then return write_top(log) end
+  log.lives_from = now
+  write_top(log)
+  local lives = int(log_ttl + log_ttl / 8)
+  call('PEXPIRE', log.top, lives)
+  call('PEXPIRE', log.key, lives)
 end
 
 local function close_logs()
@@ -159,12 +174,10 @@ local function close_logs()
       store(log)
       trim(log)
       if not log.job then
-        write_top(log)
-        redis.call('PEXPIRE', log.top, log_ttl)
-        redis.call('PEXPIRE', log.key, log_ttl)
+        keep(log)
       elseif log.changed then
         local job = log.job
-        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. this_run() .. ':' .. log.epoch
+        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
         if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
         touch(job)
       end

@@ -3,7 +3,7 @@
 -- answered is kept until its next one.
 local sender, batch, keep_ms, key_ms = arg(), arg(), arg(), arg()
 local sent = base .. 'sent:' .. sender
-local before = redis.call('GET', sent)
+local before = call('GET', sent)
 if before then
   before = cmsgpack.unpack(before)
   if before[1] == batch then return before[2] end
@@ -11,29 +11,31 @@ if before then
   if tonumber(before[1]) > tonumber(batch) then return {} end
 end
 
--- Rooms of which nothing in this batch is logged; of the others the log holds what is to be said.
+-- Rooms of which nothing in this batch is logged; of the others the log holds what is to be said. A message has events of
+-- one of these only.
 local plain = {}
+local function publish_plain(to)
+  if not to or not to.out[1] then return end
+  to.out[1] = published('', '0', to.out[1])
+  call('PUBLISH', to.channel, table.concat(to.out, '\n'))
+  to.out, to.size = {}, 0
+end
 local function say(name, json)
-  if string.find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
-  local to = logs[name] or plain[name]
+  if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
+  if logs[name] then publish(logs[name]) end
+  local to = plain[name]
   if not to then
     to = { channel = base .. 'ch:' .. name, out = {}, size = 0 }
     plain[name] = to
   end
-  to.out[#to.out + 1] = '{"epoch":"","offset":0,"event":' .. json .. '}'
-  to.out[#to.out + 1] = '\n'
+  to.out[#to.out + 1] = json
   to.size = to.size + #json
-  if to.size > 262144 then publish(to) end
+  if to.size > 262144 then publish_plain(to) end
 end
 
 local function log_of(name)
-  local log = logs[name]
-  if log then return log end
-  log = open(name)
-  if plain[name] then
-    log.out, log.size, plain[name] = plain[name].out, plain[name].size, nil
-  end
-  return log
+  publish_plain(plain[name])
+  return logs[name] or open(name)
 end
 
 -- Keeps exactly so many. A history that was made much smaller is cut over several calls.
@@ -46,7 +48,7 @@ local reply = {}
 for i = 1, n do
   local name, json, most, ttl, meta_ttl, key = arg(), arg(), number(), arg(), arg(), arg()
   if key ~= '' then key = base .. 'idem:' .. name .. ':' .. redis.sha1hex(key) end
-  local first = key ~= '' and redis.call('GET', key)
+  local first = key ~= '' and call('GET', key)
   if first then
     local offset, epoch = string.match(first, '^(%d+) (.*)$')
     reply[i] = { epoch, tonumber(offset) }
@@ -64,7 +66,7 @@ for i = 1, n do
       say(name, json)
       reply[i] = { '', 0 }
     end
-    if key ~= '' then redis.call('SET', key, int(reply[i][2]) .. ' ' .. reply[i][1], 'PX', key_ms) end
+    if key ~= '' then call('SET', key, int(reply[i][2]) .. ' ' .. reply[i][1], 'PX', key_ms) end
   end
 end
 
@@ -72,10 +74,10 @@ for _, log in ipairs(opened) do
   store(log)
   cut(log)
   write_top(log)
-  redis.call('PEXPIRE', log.top, log.meta_ttl)
-  if log.grown then redis.call('PEXPIRE', log.key, log.ttl) end
+  call('PEXPIRE', log.top, log.meta_ttl)
+  if log.grown then call('PEXPIRE', log.key, log.ttl) end
   publish(log)
 end
-for _, to in pairs(plain) do publish(to) end
-redis.call('SET', sent, cmsgpack.pack({ batch, reply }), 'PX', keep_ms)
+for _, to in pairs(plain) do publish_plain(to) end
+call('SET', sent, cmsgpack.pack({ batch, reply }), 'PX', keep_ms)
 return reply

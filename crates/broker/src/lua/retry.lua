@@ -2,7 +2,7 @@
 --@transitions
 local n = number()
 local reply = {}
-preload({ unpack(ARGV, cursor + 1, cursor + n) })
+preload({ unpack(A, cursor + 1, cursor + n) })
 for i = 1, n do
   local id = arg()
   local job = read(id)
@@ -11,7 +11,7 @@ for i = 1, n do
   elseif job.state ~= 'failed' and job.state ~= 'cancelled' then
     reply[i] = job.state
   else
-    redis.call('ZREM', base .. job.state, id)
+    call('ZREM', base .. job.state, id)
     change(job.state .. '_bytes', -(tonumber(job.kept) or 0))
     local last = job.state
     job.state, job.back = 'waiting', job.attempt

@@ -5,14 +5,16 @@ local key = base .. 'settings'
 if tenant == '' then
   for _ = 1, n do
     local name, value = arg(), arg()
-    if value == '' then redis.call('HDEL', key, name) else redis.call('HSET', key, name, value) end
+    if value == '' then call('HDEL', key, name) else call('HSET', key, name, value) end
   end
 else
   local limits = arg()
-  if limits == '' then redis.call('HDEL', base .. 'overrides', tenant)
-  else redis.call('HSET', base .. 'overrides', tenant, limits) end
-  local overrides = redis.call('HLEN', base .. 'overrides')
-  if overrides == 0 then redis.call('HDEL', key, 'overrides') else redis.call('HSET', key, 'overrides', overrides) end
+  if limits == '' then call('HDEL', base .. 'overrides', tenant)
+  else call('HSET', base .. 'overrides', tenant, limits) end
+  local overrides = call('HLEN', base .. 'overrides')
+  if overrides == 0 then call('HDEL', key, 'overrides') else call('HSET', key, 'overrides', overrides) end
 end
+call('HSET', base .. 'count', 'settings', call('HLEN', key))
+load_settings()
 finish()
 return 'ok'

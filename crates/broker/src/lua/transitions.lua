@@ -9,7 +9,7 @@ local function forget(ids, state)
     local last = math.min(i + 63, #ids)
     local keys, gone, kept_bytes = {}, {}, 0
     for j = i, last do keys[#keys + 1] = base .. 'job:' .. ids[j] end
-    for j, raw in ipairs(redis.call('MGET', unpack(keys))) do
+    for j, raw in ipairs(call('MGET', unpack(keys))) do
       local id = ids[i + j - 1]
       local head = raw and string.match(raw, '^[^\n]*') or ''
       local job = jobs[id]
@@ -22,8 +22,8 @@ local function forget(ids, state)
       if not kept then
         -- It was lost: it took what its like take.
         local field = state .. '_bytes'
-        kept = math.floor(((tonumber(redis.call('HGET', base .. 'count', field)) or 0) + (changes[field] or 0)) /
-          (redis.call('ZCARD', base .. state) + 1))
+        kept = math.floor(((tonumber(call('HGET', base .. 'count', field)) or 0) + (changes[field] or 0)) /
+          (call('ZCARD', base .. state) + 1))
       end
       kept_bytes = kept_bytes + kept
       gone[#gone + 1] = keys[j]
@@ -31,7 +31,7 @@ local function forget(ids, state)
       if head == '' or not string.find(head, ' log=1:1:0:', 1, true) then gone[#gone + 1] = base .. 'log:' .. id end
       if head == '' or string.find(head, ' apart=', 1, true) then gone[#gone + 1] = base .. 'body:' .. id end
     end
-    redis.call('UNLINK', unpack(gone))
+    call('UNLINK', unpack(gone))
     change(state .. '_bytes', -kept_bytes)
   end
 end
@@ -39,17 +39,17 @@ end
 local function trim_finished(state, most)
   local key = base .. state
   local trimmed = 0
-  local over = math.min(most, redis.call('ZCARD', key) - keep_jobs)
+  local over = math.min(most, call('ZCARD', key) - keep_jobs)
   if over > 0 then
-    local oldest, ids = redis.call('ZPOPMIN', key, over), {}
+    local oldest, ids = call('ZPOPMIN', key, over), {}
     for i = 1, #oldest, 2 do ids[#ids + 1] = oldest[i] end
     forget(ids, state)
     trimmed = #ids
   end
   local field = state .. '_bytes'
-  local bytes = tonumber(redis.call('HGET', base .. 'count', field) or 0)
+  local bytes = counted[field] or tonumber(call('HGET', base .. 'count', field)) or 0
   while trimmed < most and bytes + (changes[field] or 0) > keep_bytes do
-    local oldest = redis.call('ZPOPMIN', key)
+    local oldest = call('ZPOPMIN', key)
     if not oldest[1] then
       change(field, -bytes - (changes[field] or 0))
       break
@@ -61,7 +61,7 @@ local function trim_finished(state, most)
 end
 
 local function prune(state, most)
-  local old = redis.call('ZRANGE', base .. state, '-inf', int(now - keep_ms[state]), 'BYSCORE', 'LIMIT', 0, most)
+  local old = call('ZRANGE', base .. state, '-inf', int(now - keep_ms[state]), 'BYSCORE', 'LIMIT', 0, most)
   if #old > 0 then
     in_pieces('ZREM', base .. state, old)
     forget(old, state)
@@ -71,7 +71,7 @@ end
 
 local finished = {}
 local function finish_one(id, state, kept)
-  add(state, now, id)
+  add(state, now_text, id)
   change(state .. '_bytes', kept)
   count(state)
   finished[state] = (finished[state] or 0) + 1
@@ -81,7 +81,7 @@ local function close(id, job, state, data, err)
   local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err), true)
   local kept = 512 + job.bytes + #(data or '') + #(err or '')
   if job.own then kept = kept + 256 + log.bytes end
-  job.state, job.finished, job.kept = state, int(now), int(kept)
+  job.state, job.finished, job.kept = state, now_text, int(kept)
   if data then
     job.cancel = nil
     set_outcome(job, 'result', data)
@@ -92,25 +92,28 @@ local function close(id, job, state, data, err)
   finish_one(id, state, kept)
 end
 
--- For each job that ends, up to two old ones go.
+-- For each job that ends, up to two old ones go. Those past their time are looked for once a second, and again at once
+-- where there were more.
 local function trim_all()
   write_back()
+  local again = now + 1000
   for state, n in pairs(finished) do
     local most = n * 2 + 16
-    prune(state, most)
+    if counted.prune <= now and prune(state, most) == most then again = now end
     trim_finished(state, most)
   end
+  if counted.prune <= now and next(finished) then change('prune', again - counted.prune) end
 end
 
 -- Active jobs ---------------------------------------------------------------------------------------------------
 local function has_attempts(job) return job.attempt - job.back < job.max end
 
 local freed = {}
-local function leave_active(tenant)
-  change_tenant('a', tenant, -1)
+local function leave_active(tenant, n)
+  change_tenant('a', tenant, -(n or 1))
   if freed[tenant] then return end
   freed[tenant] = true
-  if redis.call('ZREM', base .. 'parked', tenant) == 1 then unpark(tenant) end
+  if counted.parked > 0 and call('ZREM', base .. 'parked', tenant) == 1 then unpark(tenant) end
 end
 
 -- Back to the place in line that it had.
@@ -124,7 +127,7 @@ end
 -- Jobs whose worker stopped renewing: again if they have attempts left, else failed.
 local lost = '{"code":"lease_lost","message":"the worker stopped renewing its lease"}'
 local function sweep(most)
-  local late = redis.call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  local late = call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   in_pieces('ZREM', base .. 'active', late)
   preload(late)
   for _, id in ipairs(late) do
@@ -151,29 +154,29 @@ end
 local function withdraw(id, job)
   write_additions()
   if job.state == 'delayed' then
-    redis.call('ZREM', base .. 'delayed', id)
+    call('ZREM', base .. 'delayed', id)
     leave_delayed(job.tenant, job.bytes)
   else
     local line = base .. 'wait:' .. job.priority .. ':' .. job.tenant
-    if redis.call('ZREM', line, id) == 0 then
-      redis.call('ZREM', base .. 'aside:' .. job.kind, id)
-    elseif redis.call('ZCARD', line) == 0 then
-      redis.call('ZREM', base .. 'ring:' .. job.priority, job.tenant)
+    if call('ZREM', line, id) == 0 then
+      call('ZREM', base .. 'aside:' .. job.kind, id)
+    elseif call('ZCARD', line) == 0 then
+      call('ZREM', base .. 'ring:' .. job.priority, job.tenant)
       ringed[job.priority .. ':' .. job.tenant] = nil
     end
     leave_line(job.tenant, job.bytes)
   end
-  if job.expires then redis.call('ZREM', base .. 'expiring', id) end
+  if job.expires then call('ZREM', base .. 'expiring', id) end
 end
 
 -- Jobs whose time to live was over before an attempt began.
 local expired = '{"code":"expired","message":"the job\'s time to live was over before an attempt began"}'
 local function expire(most)
   write_additions()
-  local late = redis.call('ZRANGE', base .. 'expiring', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  local late = call('ZRANGE', base .. 'expiring', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   preload(late)
   for _, id in ipairs(late) do
-    redis.call('ZREM', base .. 'expiring', id)
+    call('ZREM', base .. 'expiring', id)
     local job = read(id)
     if job.state == 'waiting' or job.state == 'delayed' then
       withdraw(id, job)
@@ -186,7 +189,7 @@ end
 
 -- Jobs whose time has come, and tenants that may have jobs again.
 local function promote(most)
-  local due = redis.call('ZRANGE', base .. 'delayed', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  local due = call('ZRANGE', base .. 'delayed', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   in_pieces('ZREM', base .. 'delayed', due)
   preload(due)
   for _, id in ipairs(due) do
@@ -199,7 +202,7 @@ local function promote(most)
       enlist(id, job.priority, job.tenant, place, job.bytes)
     end
   end
-  local parked = redis.call('ZRANGE', base .. 'parked', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  local parked = call('ZRANGE', base .. 'parked', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
   in_pieces('ZREM', base .. 'parked', parked)
   for _, tenant in ipairs(parked) do unpark(tenant) end
   return #due
@@ -209,7 +212,7 @@ end
 -- A live worker that has the kind, or else one that has every kind.
 local function who_knows(kind)
   local function live(name)
-    return redis.call('ZRANGE', base .. 'kind:' .. name, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+    return call('ZRANGE', base .. 'kind:' .. name, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
   end
   return live(kind) or live('*')
 end
@@ -221,12 +224,12 @@ end
 -- Jobs that were set aside: back in line if the caller knows their kind, failed if nobody does any more.
 local function look_aside(knows, most)
   local moved = 0
-  if redis.call('EXISTS', base .. 'asides') == 0 then return moved end
-  for _, kind in ipairs(redis.call('SMEMBERS', base .. 'asides')) do
+  if call('EXISTS', base .. 'asides') == 0 then return moved end
+  for _, kind in ipairs(call('SMEMBERS', base .. 'asides')) do
     local aside = base .. 'aside:' .. kind
     local mine = knows(kind)
     if moved < most and (mine or not who_knows(kind)) then
-      local popped = redis.call('ZPOPMIN', aside, most - moved)
+      local popped = call('ZPOPMIN', aside, most - moved)
       for i = 1, #popped, 2 do
         local job = read(popped[i])
         moved = moved + 1
@@ -235,13 +238,13 @@ local function look_aside(knows, most)
           if mine then
             enlist(popped[i], job.priority, job.tenant, popped[i + 1], job.bytes)
           else
-            if job.expires then redis.call('ZREM', base .. 'expiring', popped[i]) end
+            if job.expires then call('ZREM', base .. 'expiring', popped[i]) end
             fail_unknown(popped[i], job)
           end
         end
       end
     end
-    if redis.call('EXISTS', aside) == 0 then redis.call('SREM', base .. 'asides', kind) end
+    if call('EXISTS', aside) == 0 then call('SREM', base .. 'asides', kind) end
   end
   return moved
 end

@@ -56,7 +56,7 @@ async fn what_was_handed_in_is_stored_before_the_end() {
     assert_eq!(client.closed().await, 1001);
     gateway.end().await;
     let enqueued: u64 = redis
-        .command(&["HGET", "dwb{chat}:totals", "enqueued"])
+        .command(&["HGET", "dwb{chat}:count", "enqueued"])
         .await;
     let waiting: u64 = redis.command(&["ZCARD", "dwb{chat}:wait:1:public"]).await;
     assert_eq!((enqueued, waiting), (2, 2));

@@ -2,22 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use broker::Envelope;
 
 use super::{
     book::Event,
     check,
     world::{BASE, Fits, World, same},
 };
-
-#[derive(Deserialize)]
-struct Published<'a> {
-    epoch: String,
-    offset: usize,
-    #[serde(borrow)]
-    event: &'a RawValue,
-}
 
 impl World<'_> {
     /// Messages by channel, as they came in one step.
@@ -26,22 +17,23 @@ impl World<'_> {
         for (channel, message) in messages {
             let topic = channel.strip_prefix(&format!("{BASE}ch:"));
             let topic = topic.ok_or_else(|| format!("a strange channel: {channel}"))?;
-            for line in message.lines() {
-                let published: Published<'_> =
-                    serde_json::from_str(line).map_err(|error| error.to_string())?;
+            for published in Envelope::lines(message) {
+                let published = published.ok_or_else(|| format!("no event: {message}"))?;
+                let offset =
+                    usize::try_from(published.offset).map_err(|error| error.to_string())?;
                 let json = published.event.get();
                 is.entry(topic)
                     .or_default()
-                    .push(check::read(json, published.offset)?);
+                    .push(check::read(json, offset)?);
                 // The log of a job that was forgotten in the same step is gone.
                 if self.book.logs.contains_key(topic) {
                     let log = self.entries.get(topic);
-                    let entry = log.and_then(|log| log.get(published.offset - 1));
+                    let entry = log.and_then(|log| log.get(offset - 1));
                     same("what is published", &Some(json), &entry.map(String::as_str))?;
                     same(
                         "its epoch",
-                        &Some(&published.epoch),
-                        &self.epochs.get(topic),
+                        &Some(published.epoch),
+                        &self.epochs.get(topic).map(String::as_str),
                     )?;
                 }
             }

@@ -15,7 +15,7 @@ use super::{
 
 /// What belongs to no job, and why it may be there after all jobs are gone: it is one key, expires, or is what an
 /// operator set.
-const FIXED: [&str; 4] = ["totals", "count", "settings", "overrides"];
+const FIXED: [&str; 3] = ["count", "settings", "overrides"];
 const EXPIRING: [&str; 5] = ["worker:", "kind:", "round:", "inbox:", "rate:"];
 
 /// A dump of which what was compared is taken away.
@@ -45,6 +45,7 @@ impl World<'_> {
         check_lines(&self.book, &mut rest)?;
         check_sets(&self.book, dump, &mut rest)?;
         check_counters(&self.book, &mut rest)?;
+        check_due(dump)?;
         self.check_logs(dump, &mut rest)?;
         self.check_words(&mut rest)?;
         check_keys(&self.book, &mut rest)?;
@@ -345,20 +346,50 @@ fn check_counters(book: &Book, rest: &mut Rest<'_>) -> Fits {
     }
     tenants.retain(|_, n| *n > 0);
     same("tenants", &numbers(rest.take("tenants")), &tenants)?;
-    let totals = book
-        .totals
-        .iter()
-        .map(|(name, n)| ((*name).to_owned(), *n))
-        .collect();
-    same("totals", &numbers(rest.take("totals")), &totals)?;
     let mut count = numbers(rest.take("count"));
     let mut is = |name: &str| count.remove(name).unwrap_or(0);
+    let totals = book.totals.keys();
+    let totals: BTreeMap<_, _> = totals.map(|name| (*name, is(name))).collect();
+    same("totals", &totals, &book.totals)?;
     let waiting = book.in_state(JobState::Waiting).len() as u64;
     same(
         "waiting and bytes",
         &(is("waiting"), is("bytes")),
         &(waiting, book.bytes()),
-    )
+    )?;
+    for name in [
+        "enqueued",
+        "completed",
+        "failed",
+        "lost",
+        "stale",
+        "retried",
+    ] {
+        same(name, &is(name), &0)?;
+    }
+    Ok(())
+}
+
+/// Nothing falls due before the queue looks for it.
+fn check_due(dump: &Dump) -> Fits {
+    let count = dump.get(&format!("{BASE}count"));
+    let due = count.and_then(|count| count.field("due"));
+    let due: u64 = due.map_or(0, |due| due.parse().unwrap());
+    for set in ["delayed", "active", "parked", "expiring"] {
+        for (member, score) in dump
+            .get(&format!("{BASE}{set}"))
+            .into_iter()
+            .flat_map(Value::pairs)
+        {
+            let score: f64 = score.parse().unwrap();
+            if score < due as f64 {
+                return Err(format!(
+                    "{member} of {set} is due at {score}, and looked for at {due}"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_keys(book: &Book, rest: &mut Rest<'_>) -> Fits {

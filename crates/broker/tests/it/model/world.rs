@@ -15,7 +15,7 @@ use protocol::{JobId, Kind, QueueName, Topic};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    book::{Book, Event},
+    book::{Book, Event, FAR},
     desk::{self, Heard},
     laws,
     op::{KINDS, NewJob, Op, Pick, TENANTS, Try, WORKERS},
@@ -150,7 +150,9 @@ impl<'a> World<'a> {
     /// Writes the model's time over that of Redis' clock.
     pub async fn write_scores(&mut self, scores: Vec<(&'static str, String, u64)>) {
         let mut pipeline = redis::pipe();
+        let mut past = false;
         for (set, member, score) in scores {
+            past |= score < FAR;
             let (key, score) = (format!("{BASE}{set}"), stored(set, score));
             pipeline
                 .cmd("ZADD")
@@ -164,6 +166,10 @@ impl<'a> World<'a> {
             }
         }
         if !pipeline.is_empty() {
+            // Here it is their time that comes, and not the clock that goes on.
+            if past {
+                pipeline.cmd("HDEL").arg(format!("{BASE}count")).arg("due");
+            }
             self.raw.pipe(&pipeline).await;
         }
     }
@@ -194,16 +200,16 @@ impl<'a> World<'a> {
                     .await;
                 let answer = answer.unwrap();
                 self.compare_round(*who, &answer)?;
-                // A worker that could take more knows whether anything will fall due. After a lost answer it does not,
-                // and looks again anyway.
+                // A worker that could take more knows when anything will fall due, or looks too early. After a lost answer
+                // it does not, and looks again anyway.
                 if self.book.settings.rate.is_some() {
                     return Ok(());
                 }
                 let looks_again = answer.claims.len() < *want && self.book.falls_due();
                 same(
                     "whether to look again",
-                    &answer.due_ms.is_some(),
-                    &looks_again,
+                    &(answer.due_ms.is_some() || !looks_again),
+                    &true,
                 )
             }
             Op::Repeat(who) => {

@@ -1,0 +1,184 @@
+//! A call of a script: run by its digest, and loaded first where Redis does not know it (any more).
+//!
+//! Scripts have to know which run of Redis they run in, since each may have lost what the one before had confirmed. To ask
+//! costs them a sixth of their time, so that it is part of their text. Redis forgets its scripts when it ends: one with
+//! another run's name is not known, even where a proxy hides that Redis was started again, and is made anew.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redis::{
+    Arg, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs,
+    aio::MultiplexedConnection,
+};
+
+/// How often a script is loaded anew for one call: twice would mean that Redis was started again meanwhile.
+const LOADS: usize = 3;
+
+/// A script, which has a text for each run of Redis.
+pub(crate) struct Script {
+    flags: &'static str,
+    body: String,
+    /// The text for the latest run that it was needed for.
+    latest: Mutex<Option<(Run, Arc<redis::Script>)>>,
+}
+
+/// The name of a run of Redis.
+type Run = Arc<str>;
+
+impl Script {
+    pub(crate) const fn new(flags: &'static str, body: String) -> Self {
+        Self {
+            flags,
+            body,
+            latest: Mutex::new(None),
+        }
+    }
+
+    /// Begins a call. `base` is `KEYS[1]`, the only one: what all keys of the call begin with.
+    pub(crate) fn call(&self, base: &str) -> Call<'_> {
+        let mut args = Cmd::new();
+        args.arg(base);
+        Call { script: self, args }
+    }
+
+    fn text(&self, run: &str) -> String {
+        format!(
+            "#!lua flags={}\nlocal run = '{run}'\n{}",
+            self.flags, self.body
+        )
+    }
+
+    fn digest(&self, run: &Run) -> Arc<redis::Script> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((of, script)) if of == run => Arc::clone(script),
+            _ => {
+                let script = Arc::new(redis::Script::new(&self.text(run)));
+                *latest = Some((Arc::clone(run), Arc::clone(&script)));
+                script
+            }
+        }
+    }
+}
+
+/// A call: a script and its arguments.
+pub(crate) struct Call<'a> {
+    script: &'a Script,
+    /// The key, and what `ARGV` will be.
+    args: Cmd,
+}
+
+impl Call<'_> {
+    /// Adds an argument, or several.
+    pub(crate) fn arg<T: ToRedisArgs>(&mut self, arg: T) -> &mut Self {
+        self.args.arg(arg);
+        self
+    }
+
+    fn command(&self, digest: &str) -> Cmd {
+        let args = self.args.args_iter().filter_map(|arg| match arg {
+            Arg::Simple(bytes) => Some(bytes),
+            _ => None,
+        });
+        let bytes = args.clone().map(<[u8]>::len).sum::<usize>();
+        let mut cmd = Cmd::with_capacity(self.args.args_iter().len() + 3, bytes + 64);
+        cmd.arg("EVALSHA").arg(digest).arg(1);
+        for arg in args {
+            cmd.arg(arg);
+        }
+        cmd
+    }
+}
+
+/// A connection that knows which run of Redis it leads to.
+#[derive(Clone)]
+pub(crate) struct Link {
+    connection: MultiplexedConnection,
+    /// Not known before the first script.
+    run: Arc<Mutex<Option<Run>>>,
+}
+
+impl Link {
+    pub(crate) fn new(connection: MultiplexedConnection) -> Self {
+        Self {
+            connection,
+            run: Arc::default(),
+        }
+    }
+
+    /// For other commands.
+    pub(crate) const fn connection(&mut self) -> &mut MultiplexedConnection {
+        &mut self.connection
+    }
+
+    /// Runs a script.
+    pub(crate) async fn script<T: FromRedisValue>(&mut self, call: &Call<'_>) -> RedisResult<T> {
+        let known = self.lock().clone();
+        let mut run = match known {
+            Some(run) => run,
+            None => self.read_run().await?,
+        };
+        let mut loads = 0;
+        loop {
+            let script = call.script.digest(&run);
+            let cmd = call.command(script.get_hash());
+            match cmd.query_async(&mut self.connection).await {
+                Err(error) if is_unknown(&error) && loads < LOADS => loads += 1,
+                answer => return answer,
+            }
+            run = self.read_run().await?;
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(call.script.text(&run));
+            load.exec_async(&mut self.connection).await?;
+            // Should Redis have been started again between the two, the text is another run's.
+            run = self.read_run().await?;
+        }
+    }
+
+    async fn read_run(&mut self) -> RedisResult<Run> {
+        let mut info = redis::cmd("INFO");
+        info.arg("server");
+        let run = match info.query_async::<String>(&mut self.connection).await {
+            Ok(info) => run_of(&info).into(),
+            // Where it may not be asked all runs are one.
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                run_of("").into()
+            }
+            Err(error) => return Err(error),
+        };
+        *self.lock() = Some(Arc::clone(&run));
+        Ok(run)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Run>> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// The name of the run in what Redis says of itself: 12 hexadecimal digits, or `0` where it says nothing.
+fn run_of(info: &str) -> String {
+    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    let digits = id
+        .unwrap_or_default()
+        .chars()
+        .take_while(char::is_ascii_hexdigit);
+    let run: String = digits.take(12).collect();
+    if run.is_empty() { "0".to_owned() } else { run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run_of;
+
+    #[test]
+    fn a_run_has_a_name() {
+        let info = "# Server\r\nredis_version:7.0.15\r\nrun_id:0123456789abcdef0123456789abcdef01234567\r\n";
+        assert_eq!(run_of(info), "0123456789ab");
+        assert_eq!(run_of("redis_version:7.0.15\r\n"), "0");
+        assert_eq!(run_of("run_id:'\r\n"), "0");
+    }
+}
