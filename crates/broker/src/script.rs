@@ -8,21 +8,35 @@ use crate::{
 };
 use rand::RngExt as _;
 
-/// A script that writes: what all of them share, and what is its own.
+/// Where the moves come that more than one script makes.
+const TRANSITIONS: &str = "--@transitions";
+
+/// A script that writes: what all of them share, the short way that most of its calls go, and what is its own.
 ///
 /// Redis 7 wants to know what a script may do. `allow-oom` lets running jobs finish, and an operator make room, when
 /// memory is full.
-fn writing(flags: &'static str, body: &str) -> Script {
-    let body = body.replace("--@transitions", include_str!("lua/transitions.lua"));
-    let shared = [
+fn writing(flags: &'static str, short: &str, body: &str) -> Script {
+    let ends_jobs = body.contains(TRANSITIONS);
+    let body = body.replace(TRANSITIONS, include_str!("lua/transitions.lua"));
+    let retention = if ends_jobs {
+        include_str!("lua/retention.lua")
+    } else {
+        ""
+    };
+    let parts = [
         include_str!("lua/prelude.lua"),
-        include_str!("lua/job.lua"),
+        include_str!("lua/counts.lua"),
+        include_str!("lua/records.lua"),
         include_str!("lua/log.lua"),
+        retention,
+        short,
+        include_str!("lua/job.lua"),
+        include_str!("lua/own_log.lua"),
         include_str!("lua/lines.lua"),
         include_str!("lua/finish.lua"),
-    ]
-    .concat();
-    Script::new(flags, format!("{shared}\n{body}"))
+        &body,
+    ];
+    alone(flags, &parts)
 }
 
 /// A script that shares nothing with those that write jobs.
@@ -30,20 +44,24 @@ fn alone(flags: &'static str, parts: &[&str]) -> Script {
     Script::new(flags, parts.join("\n"))
 }
 
-pub(crate) static ENQUEUE: LazyLock<Script> =
-    LazyLock::new(|| writing("", include_str!("lua/enqueue.lua")));
-pub(crate) static WORK: LazyLock<Script> =
-    LazyLock::new(|| writing("allow-oom", include_str!("lua/work.lua")));
+pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
+    let short = include_str!("lua/enqueue_new.lua");
+    writing("", short, include_str!("lua/enqueue.lua"))
+});
+pub(crate) static WORK: LazyLock<Script> = LazyLock::new(|| {
+    let short = include_str!("lua/round_new.lua");
+    writing("allow-oom", short, include_str!("lua/work.lua"))
+});
 pub(crate) static MAINTAIN: LazyLock<Script> =
-    LazyLock::new(|| writing("allow-oom", include_str!("lua/maintain.lua")));
+    LazyLock::new(|| writing("allow-oom", "", include_str!("lua/maintain.lua")));
 pub(crate) static RETRY: LazyLock<Script> =
-    LazyLock::new(|| writing("", include_str!("lua/retry.lua")));
+    LazyLock::new(|| writing("", "", include_str!("lua/retry.lua")));
 pub(crate) static CANCEL: LazyLock<Script> =
-    LazyLock::new(|| writing("allow-oom", include_str!("lua/cancel.lua")));
+    LazyLock::new(|| writing("allow-oom", "", include_str!("lua/cancel.lua")));
 pub(crate) static DELETE: LazyLock<Script> =
-    LazyLock::new(|| writing("allow-oom", include_str!("lua/delete.lua")));
+    LazyLock::new(|| writing("allow-oom", "", include_str!("lua/delete.lua")));
 pub(crate) static SETTINGS: LazyLock<Script> =
-    LazyLock::new(|| writing("allow-oom", include_str!("lua/settings.lua")));
+    LazyLock::new(|| writing("allow-oom", "", include_str!("lua/settings.lua")));
 pub(crate) static BEAT: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
 pub(crate) static PAGE: LazyLock<Script> =
@@ -65,8 +83,6 @@ pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
 pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
     let parts = [
         include_str!("lua/prelude.lua"),
-        // Rooms belong to no job.
-        "local read, touch",
         include_str!("lua/log.lua"),
         include_str!("lua/publish.lua"),
     ];

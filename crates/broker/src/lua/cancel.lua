@@ -24,6 +24,7 @@ for i = 1, n do
     reply[i] = job.state
   end
 end
+write_back()
 trim_all()
 finish()
 return reply

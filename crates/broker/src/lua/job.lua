@@ -4,7 +4,7 @@
 -- `=` as topic is the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
 -- workers read, and its outcome. A long payload is apart, in a key of its own that is written once. Jobs are read once a
 -- script, and written once, at its end. `stored.rs` reads the same form.
-local raws, jobs, touched = {}, {}, {}
+local touched = {}
 local HEAD = '^(%l+)([^;]*);((%d+) (%d) (%l+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'
 local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
 local FIXED = { 'extra', 'apart', 'key', 'expires' }
@@ -39,17 +39,6 @@ local function parse(id, raw)
   job.inside = (job.apart and 0 or job.bytes) + extra
   job.bytes = job.bytes + extra
   return job
-end
-
--- Reads many at once. Those that were read before are in `jobs`, and stay as they are there.
-local function preload(ids)
-  local keys = {}
-  for i, id in ipairs(ids) do keys[i] = base .. 'job:' .. id end
-  for i = 1, #keys, 128 do
-    local found = call('MGET', unpack(keys, i, math.min(i + 127, #keys)))
-    for j, raw in ipairs(found) do raws[ids[i + j - 1]] = raw end
-  end
-  return keys
 end
 
 local function read(id)
@@ -98,8 +87,6 @@ local function encode(job)
   return table.concat(parts)
 end
 
--- Keys and values, in turn. Whoever takes a shorter way than `touch` adds its own.
-local pairs_to_set = {}
 local function write_jobs()
   for _, job in ipairs(touched) do
     if not job.gone then
@@ -109,8 +96,6 @@ local function write_jobs()
     end
     job.touched = nil
   end
-  for i = 1, #pairs_to_set, 128 do
-    call('MSET', unpack(pairs_to_set, i, math.min(i + 127, #pairs_to_set)))
-  end
-  touched, pairs_to_set = {}, {}
+  touched = {}
+  write_pairs()
 end

@@ -2,22 +2,6 @@
 -- first came in; so a job that comes back has its old place, and any job can be taken out. The ring of a priority
 -- holds each tenant that has a line there and may be served, by whose turn it is.
 
--- What is counted, as it was when the script began; what has no number yet is 0.
-local COUNTED = { 'waiting', 'bytes', 'sequence', 'due', 'prune', 'settings', 'full_at', 'completed_bytes', 'enqueued',
-  'completed', 'parked' }
-local counted = {}
-for i, text in ipairs(call('HMGET', base .. 'count', unpack(COUNTED))) do counted[COUNTED[i]] = tonumber(text) or 0 end
-
--- What an operator has set for the queue. Absent fields mean no limit.
-local settings
-local function load_settings()
-  settings = {}
-  local names = { 'paused', 'max_active', 'rate_jobs', 'rate_ms', 'max_waiting', 'max_bytes', 'tenant_max_active',
-    'tenant_rate_jobs', 'tenant_rate_ms', 'tenant_max_waiting', 'overrides' }
-  for i, text in ipairs(call('HMGET', base .. 'settings', unpack(names))) do settings[names[i]] = tonumber(text) end
-end
-if counted.settings > 0 then load_settings() else settings = {} end
-
 -- A tenant's own limits, where it has any, before those for all tenants.
 local tenant_limits = {}
 local function limits_of(tenant)
@@ -35,18 +19,7 @@ local function limits_of(tenant)
   return limits
 end
 
--- Places and turns are numbers out of one sequence.
-local sequence = counted.sequence
-local function next_number()
-  sequence = sequence + 1
-  return int(sequence)
-end
-
--- Nothing falls due before this: no job, lease or parked tenant, nor a job's time to live. What is added lowers it, and
--- whoever looks after it counts it anew.
-local due_at, fallen_due = counted.due, false
-local DUE = { delayed = true, active = true, parked = true, expiring = true }
--- Not for long, should something have been lost.
+-- Says anew when something falls due: not long from now, should something have been lost.
 local function look_for_due()
   due_at = now + 5000
   for key in pairs(DUE) do
@@ -69,33 +42,11 @@ local function spend(full_at, jobs, per, taken)
   return math.max(full_at, now) + taken * per / jobs
 end
 
-local ringed = {}
-local function to_ring(priority, tenant)
-  local name = priority .. ':' .. tenant
-  if ringed[name] then return end
-  ringed[name] = true
-  call('ZADD', base .. 'ring:' .. priority, 'NX', next_number(), tenant)
-end
-
--- Members of sorted sets are collected, and added together: scores and members, in turn.
-local additions = {}
-local function additions_to(key)
-  local list = additions[key]
-  if not list then
-    list = {}
-    additions[key] = list
-  end
-  return list
-end
 local function add(key, score, member)
   local list = additions_to(key)
   list[#list + 1] = score
   list[#list + 1] = member
   if DUE[key] and tonumber(score) < due_at then due_at = tonumber(score) end
-end
-local function write_additions()
-  for key, list in pairs(additions) do in_pieces('ZADD', base .. key, list) end
-  additions = {}
 end
 
 -- `place` is the job's old one, where it has been in line before.

@@ -17,40 +17,24 @@ local function continue(log)
   log.former, log.epoch, log.changed = former, fresh_epoch, true
 end
 
--- The log of a job's own channel begins with the job. Until it has an event the job alone says where it is.
-local function open_own(log, job)
-  log.job = job
-  local offset, first, bytes, last_run, epoch, former
-  if job.log then
-    offset, first, bytes, last_run, epoch, former = string.match(job.log, '^(%d+):(%d+):(%d+):(%w+):(%w+):?(.*)$')
-  end
-  log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes) or 0
-  log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
-  if last_run then
-    if last_run ~= run then continue(log) end
-  elseif job.born ~= born then
-    continue(log)
-  end
+local function begin(topic)
+  return { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, size = 0, fresh = {} }
 end
-local function open(topic)
+-- A log that is no job's own.
+local function open_shared(topic)
   local log = logs[topic]
   if log then return log end
-  log = { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, size = 0, fresh = {} }
-  local job = read and #topic == 26 and read(topic)
-  if job and job.own then
-    open_own(log, job)
+  log = begin(topic)
+  log.top = base .. 'top:' .. topic
+  local top = call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p', 't')
+  log.lives_from = tonumber(top[7]) or 0
+  if top[1] then
+    log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
+    log.former = top[6] or ''
+    if top[5] ~= run then continue(log) end
   else
-    log.top = base .. 'top:' .. topic
-    local top = call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p', 't')
-    log.lives_from = tonumber(top[7]) or 0
-    if top[1] then
-      log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
-      log.former = top[6] or ''
-      if top[5] ~= run then continue(log) end
-    else
-      log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
-      log.former = ''
-    end
+    log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
+    log.former = ''
   end
   logs[topic] = log
   opened[#opened + 1] = log
@@ -89,12 +73,6 @@ local function publish(log)
   log.out, log.size = {}, 0
 end
 
--- Adds an event that has its offset already to what the list will hold.
-local function list(log, json)
-  log.fresh[#log.fresh + 1] = json
-  log.bytes, log.changed = log.bytes + #json, true
-end
-
 -- Adds an event of one line.
 local function append_line(log, json)
   local fresh, out, size = log.fresh, log.out, #json
@@ -106,21 +84,6 @@ local function append_line(log, json)
     store(log)
     publish(log)
   end
-end
-
--- The last event of a job's own log is `told` by the job.
-local function append(topic, json, told)
-  -- In JSON a bare line break is nothing but space.
-  if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
-  local log = open(topic)
-  if told and log.job then
-    log.told, log.changed = true, true
-    log.offset, log.size = log.offset + 1, log.size + #json
-    log.out[#log.out + 1] = json
-  else
-    append_line(log, json)
-  end
-  return log
 end
 
 -- Takes the oldest events away while `over(log)` holds, in strides.
@@ -168,30 +131,9 @@ local function keep(log)
   call('PEXPIRE', log.key, lives)
 end
 
-local function close_logs()
-  for _, log in ipairs(opened) do
-    if not log.gone then
-      store(log)
-      trim(log)
-      if not log.job then
-        keep(log)
-      elseif log.changed then
-        local job = log.job
-        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
-        if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
-        touch(job)
-      end
-    end
-    publish(log)
-  end
-  logs, opened = {}, {}
-end
-
--- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
-local function event(kind_of_event, id, kind, attempt, data, err, time)
-  local before_data, before_error = '', ''
-  if data and data ~= '' then before_data = ',"data":' else data = '' end
-  if err and err ~= '' then before_error = ',"error":' else err = '' end
-  return '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
-    ',"time":' .. (time or now) .. before_data .. data .. before_error .. err .. '}'
+local function close_log(log)
+  store(log)
+  trim(log)
+  keep(log)
+  publish(log)
 end

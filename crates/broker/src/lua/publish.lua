@@ -35,7 +35,7 @@ end
 
 local function log_of(name)
   publish_plain(plain[name])
-  return logs[name] or open(name)
+  return open_shared(name)
 end
 
 -- Keeps exactly so many. A history that was made much smaller is cut over several calls.
@@ -58,7 +58,8 @@ for i = 1, n do
       log.most, log.ttl, log.meta_ttl = most, ttl, meta_ttl
       -- Without an event the room only gets its epoch.
       if json ~= '' then
-        append(name, json)
+        if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
+        append_line(log, json)
         log.grown = true
       end
       reply[i] = { log.epoch, log.offset }

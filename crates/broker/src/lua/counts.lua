@@ -1,0 +1,95 @@
+-- What is counted, what is due, and what will be added: what every script that changes a queue begins with and writes back.
+--
+-- To make a function costs Redis more than many a command, each time that a script runs. So what most calls need comes
+-- first, then the short way of a script, where it has one, and what the rest needs only after that.
+
+-- What is counted, as it was when the script began; what has no number yet is 0.
+local COUNTED = { 'waiting', 'bytes', 'sequence', 'due', 'prune', 'settings', 'full_at', 'completed_bytes', 'enqueued',
+  'completed', 'parked' }
+local counted = {}
+for i, text in ipairs(call('HMGET', base .. 'count', unpack(COUNTED))) do counted[COUNTED[i]] = tonumber(text) or 0 end
+
+-- What an operator has set for the queue. Absent fields mean no limit.
+local settings
+local function load_settings()
+  settings = {}
+  local names = { 'paused', 'max_active', 'rate_jobs', 'rate_ms', 'max_waiting', 'max_bytes', 'tenant_max_active',
+    'tenant_rate_jobs', 'tenant_rate_ms', 'tenant_max_waiting', 'overrides' }
+  for i, text in ipairs(call('HMGET', base .. 'settings', unpack(names))) do settings[names[i]] = tonumber(text) end
+end
+if counted.settings > 0 then load_settings() else settings = {} end
+
+-- Places and turns are numbers out of one sequence.
+local sequence = counted.sequence
+local function next_number()
+  sequence = sequence + 1
+  return int(sequence)
+end
+
+-- Nothing falls due before this: no job, lease or parked tenant, nor a job's time to live. What is added lowers it, and
+-- whoever looks after it counts it anew.
+local due_at, fallen_due = counted.due, false
+local DUE = { delayed = true, active = true, parked = true, expiring = true }
+
+local ringed = {}
+local function to_ring(priority, tenant)
+  local name = priority .. ':' .. tenant
+  if ringed[name] then return end
+  ringed[name] = true
+  call('ZADD', base .. 'ring:' .. priority, 'NX', next_number(), tenant)
+end
+
+-- Members of sorted sets are collected, and added together: scores and members, in turn.
+local additions = {}
+local function additions_to(key)
+  local list = additions[key]
+  if not list then
+    list = {}
+    additions[key] = list
+  end
+  return list
+end
+local function write_additions()
+  for key, list in pairs(additions) do in_pieces('ZADD', base .. key, list) end
+  additions = {}
+end
+
+
+-- A command costs far more than a field, so that all counts are written with one, and read with one if need be.
+local function write_counts()
+  local names, fields = {}, {}
+  for what, n in pairs(changes) do
+    if n ~= 0 and not counted[what] then names[#names + 1] = what end
+  end
+  local held = #names > 0 and call('HMGET', base .. 'count', unpack(names)) or {}
+  for i, what in ipairs(names) do counted[what] = tonumber(held[i]) or 0 end
+  for what, n in pairs(changes) do
+    if n ~= 0 then
+      fields[#fields + 1] = what
+      fields[#fields + 1] = int(counted[what] + n)
+    end
+  end
+  if sequence ~= counted.sequence then
+    fields[#fields + 1] = 'sequence'
+    fields[#fields + 1] = int(sequence)
+  end
+  if due_at ~= counted.due then
+    fields[#fields + 1] = 'due'
+    fields[#fields + 1] = int(due_at)
+  end
+  if #fields > 0 then call('HSET', base .. 'count', unpack(fields)) end
+end
+
+local function write_counters()
+  write_counts()
+  for field, n in pairs(tenant_changes) do
+    if n ~= 0 and call('HINCRBY', base .. 'tenants', field, n) <= 0 then
+      call('HDEL', base .. 'tenants', field)
+    end
+  end
+end
+
+-- Wakes one worker, if any is free to take what waits. The next is woken by the one that was.
+local function wake()
+  if call('LLEN', base .. 'wake') == 0 then call('LPUSH', base .. 'wake', '1') end
+end

@@ -1,0 +1,79 @@
+-- The logs of jobs' own channels, and whatever is done to a log that may be one.
+
+-- The log of a job's own channel begins with the job. Until it has an event the job alone says where it is.
+local function open_own(log, job)
+  log.job = job
+  local offset, first, bytes, last_run, epoch, former
+  if job.log then
+    offset, first, bytes, last_run, epoch, former = string.match(job.log, '^(%d+):(%d+):(%d+):(%w+):(%w+):?(.*)$')
+  end
+  log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes) or 0
+  log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
+  if last_run then
+    if last_run ~= run then continue(log) end
+  elseif job.born ~= born then
+    continue(log)
+  end
+end
+local function open(topic)
+  local log = logs[topic]
+  if log then return log end
+  local job = #topic == 26 and read(topic)
+  if not job or not job.own then return open_shared(topic) end
+  log = begin(topic)
+  open_own(log, job)
+  logs[topic] = log
+  opened[#opened + 1] = log
+  return log
+end
+
+-- Adds an event that has its offset already to what the list will hold.
+local function list(log, json)
+  log.fresh[#log.fresh + 1] = json
+  log.bytes, log.changed = log.bytes + #json, true
+end
+
+-- The last event of a job's own log is `told` by the job.
+local function append(topic, json, told)
+  -- In JSON a bare line break is nothing but space.
+  if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
+  local log = open(topic)
+  if told and log.job then
+    log.told, log.changed = true, true
+    log.offset, log.size = log.offset + 1, log.size + #json
+    log.out[#log.out + 1] = json
+  else
+    append_line(log, json)
+  end
+  return log
+end
+
+local function close_logs()
+  for _, log in ipairs(opened) do
+    if log.gone then
+      publish(log)
+    elseif not log.job then
+      close_log(log)
+    else
+      store(log)
+      trim(log)
+      if log.changed then
+        local job = log.job
+        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
+        if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
+        touch(job)
+      end
+      publish(log)
+    end
+  end
+  logs, opened = {}, {}
+end
+
+-- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.
+local function event(kind_of_event, id, kind, attempt, data, err, time)
+  local before_data, before_error = '', ''
+  if data and data ~= '' then before_data = ',"data":' else data = '' end
+  if err and err ~= '' then before_error = ',"error":' else err = '' end
+  return '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
+    ',"time":' .. (time or now) .. before_data .. data .. before_error .. err .. '}'
+end
