@@ -8,13 +8,13 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::test::{self, TestArgs};
-use crate::{say, tidy, workspace};
+use crate::{instructions, say, tidy, workspace};
 
 /// Checks without tests: format, clippy, documentation, tidy.
 #[derive(clap::Args)]
 pub(crate) struct LintArgs {}
 
-/// Everything that must hold before a change lands: the checks of `lint`, then every test.
+/// Everything that must hold before a change lands: the checks of `lint`, the counts of instructions, every test.
 #[derive(clap::Args)]
 pub(crate) struct CiArgs {}
 
@@ -29,7 +29,8 @@ pub(crate) fn lint(_: &LintArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs the checks, then the tests; the last line is that of the tests.
 pub(crate) fn run(_: &CiArgs) -> ExitCode {
-    let failed = checks();
+    let mut failed = checks();
+    check("instructions", &mut failed, instructions::check);
     let start = Instant::now();
     let outcome = test::outcome(&TestArgs::default());
     report("test", outcome.is_success(), start);

@@ -10,7 +10,7 @@ use crate::say;
 use crate::server::Missing;
 
 /// What test runners take for `skipped`, since Automake.
-const SKIPPED_CODE: u8 = 77;
+pub(crate) const SKIPPED_CODE: u8 = 77;
 
 /// How a run of the tests ended.
 #[derive(Debug, PartialEq, Eq)]

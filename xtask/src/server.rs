@@ -42,7 +42,7 @@ pub(crate) struct Server {
     version: String,
 }
 
-/// Why the wanted server can't be had on this machine, in one sentence.
+/// Why something that is wanted, such as a server, can't be had on this machine, in one sentence.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 

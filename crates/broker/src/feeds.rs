@@ -7,6 +7,8 @@
 
 mod compare;
 mod followed;
+#[cfg(feature = "testing")]
+pub(crate) mod offline;
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
 //! What the tests of all crates share: a private Redis that can be killed, stalled and started again, and waiting
-//! for a condition.
+//! for a condition. And parts of this crate on their own, for its benchmarks.
 //!
 //! Only built with the feature `testing`. It panics where a test should fail.
 
@@ -21,8 +21,9 @@ use rand::RngExt as _;
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
-use crate::{Redis, RedisArgs};
+use crate::{Redis, RedisArgs, stored::Stored};
 
+pub use crate::feeds::offline::{Messages, Offline};
 pub use puppet::{Act, Answer, Held, Puppet, What};
 
 /// How long a test waits for what should happen soon, on a slow machine.
@@ -165,6 +166,11 @@ impl Drop for TestRedis {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Reads a stored job, as far as the head; says how many bytes of payload and extra are there, and nothing of a damaged one.
+pub fn read_job(record: &[u8]) -> Option<usize> {
+    Stored::read(record).map(|stored| stored.payload(b"").len() + stored.extra().len())
 }
 
 /// A command whose process is killed when the test's thread ends, however it ends.

@@ -40,6 +40,8 @@ mod probe;
 mod routes;
 mod session;
 mod tail;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upgrade;
 
 pub use admission::{Admission, NoPlace, Place};

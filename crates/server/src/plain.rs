@@ -69,7 +69,7 @@ impl Room {
     }
 
     /// The job that a text frame asks for.
-    fn job(&self, text: &str) -> Result<Job, plain::EmptyMessage> {
+    pub(crate) fn job(&self, text: &str) -> Result<Job, plain::EmptyMessage> {
         let msg = plain::parse(text)?;
         let announce = raw(&msg);
         let options = JobOptions {

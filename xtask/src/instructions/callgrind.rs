@@ -10,6 +10,7 @@ use std::thread;
 use anyhow::{Context, bail};
 
 use crate::install::{self, Tool};
+use crate::server::Missing;
 use crate::{child, workspace};
 
 /// Where the files of callgrind go, and how it is started.
@@ -27,10 +28,20 @@ pub(crate) struct Counted {
 }
 
 impl Callgrind {
-    /// Installs valgrind where it is missing.
+    /// Installs valgrind where it is missing. The error is a [`Missing`] where it can't be had or does not work, which is
+    /// no fault of the project.
     pub(crate) fn get() -> anyhow::Result<Self> {
-        if !Tool::Valgrind.is_here() {
-            install::install(Tool::Valgrind)?;
+        if !Tool::Valgrind.is_here()
+            && let Err(error) = install::install(Tool::Valgrind)
+        {
+            return Err(Missing(format!("{error:#}")).into());
+        }
+        // Some systems lack the symbols that it needs.
+        let mut trial = Command::new("valgrind");
+        if let Err(error) =
+            quietly(trial.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "true"]))
+        {
+            return Err(Missing(format!("valgrind does not work here: {error:#}")).into());
         }
         let folder = workspace::target_dir()?.join("instructions");
         std::fs::create_dir_all(&folder)

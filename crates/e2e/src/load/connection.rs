@@ -1,11 +1,15 @@
-//! A WebSocket connection that never waits: what can't be written now is kept, what has not come whole too.
+//! A connection that is subscribed to something: a WebSocket, or a stream of server-sent events.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use anyhow::{bail, ensure};
+use mio::{Registry, Token};
 
-use anyhow::{Context as _, bail, ensure};
-use mio::{Interest, Registry, Token, net::TcpStream};
-
-use super::frame::{self, Kind};
+use super::{
+    dialect::Dialect,
+    events::Events,
+    frame::{self, Kind},
+    http::{Answer, Piece},
+    socket::{Scratch, Socket},
+};
 
 /// The key and what a server must make of it, out of RFC 6455: whoever answers so has read the request.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -13,25 +17,20 @@ const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// A request that is answered with more is not answered by a server of ours or of a peer.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Where all connections of a thread read into. A frame must fit.
-pub(crate) struct Scratch(Vec<u8>);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(vec![0; 512 * 1024])
-    }
-}
-
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
-    /// Whether the server has answered the upgrade.
+    socket: Socket,
+    /// Whether the server has taken it.
     open: bool,
-    /// The beginning of a frame.
-    rest: Vec<u8>,
-    out: Vec<u8>,
-    written: usize,
+    form: Form,
+}
+
+/// In which form texts come.
+#[derive(Debug)]
+enum Form {
+    Frames,
+    Stream(Answer, Events),
 }
 
 impl Connection {
@@ -42,27 +41,46 @@ impl Connection {
         registry: &Registry,
         token: Token,
     ) -> anyhow::Result<Self> {
-        // Blocking: on loopback it is there at once, or the server's backlog is full and there is nothing to do
-        // but to wait.
-        let stream = std::net::TcpStream::connect(("127.0.0.1", port))
-            .with_context(|| format!("can't connect to port {port}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
         );
-        let mut connection = Self {
-            stream,
+        Self::ask(port, &request, Form::Frames, registry, token)
+    }
+
+    /// The same in the way of a dialect, which may want a stream.
+    pub(crate) fn begin_in(
+        dialect: &dyn Dialect,
+        port: u16,
+        registry: &Registry,
+        token: Token,
+    ) -> anyhow::Result<Self> {
+        let path = dialect.path();
+        if !dialect.is_stream() {
+            return Self::begin(port, path, registry, token);
+        }
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n"
+        );
+        let form = Form::Stream(Answer::default(), Events::default());
+        Self::ask(port, &request, form, registry, token)
+    }
+
+    fn ask(
+        port: u16,
+        request: &str,
+        form: Form,
+        registry: &Registry,
+        token: Token,
+    ) -> anyhow::Result<Self> {
+        let mut socket = Socket::connect(port, registry, token)?;
+        socket.out().extend_from_slice(request.as_bytes());
+        socket.flush()?;
+        Ok(Self {
+            socket,
             open: false,
-            rest: Vec::new(),
-            out: request.into_bytes(),
-            written: 0,
-        };
-        connection.flush()?;
-        Ok(connection)
+            form,
+        })
     }
 
     /// Whether the server has taken it.
@@ -72,87 +90,62 @@ impl Connection {
 
     /// Puts a text where it goes out with the next flush.
     pub(crate) fn push(&mut self, text: &[u8]) {
-        frame::push(&mut self.out, Kind::Text, text);
+        frame::push(self.socket.out(), Kind::Text, text);
     }
 
     /// Writes as much as the socket takes now. What is left goes out when it is flushed again.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        while self.written < self.out.len() {
-            match self.stream.write(&self.out[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error).context("can't write to the server"),
-            }
-        }
-        self.out.clear();
-        self.written = 0;
-        Ok(())
+        self.socket.flush()
     }
 
-    /// Reads all there is and hands on every text. Pings are answered.
+    /// Reads all there is and hands on every text: a frame's, or an event's data. Pings are answered.
     pub(crate) fn read(
         &mut self,
         scratch: &mut Scratch,
         mut on_text: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        loop {
-            let kept = self.rest.len();
-            let (begun, space) = scratch.0.split_at_mut(kept);
-            begun.copy_from_slice(&self.rest);
-            let room = space.len();
-            let count = match self.stream.read(space) {
-                Ok(0) => bail!("the server ended the connection"),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("can't read from the server"),
-            };
-            self.rest.clear();
-            let bytes = &scratch.0[..kept + count];
-            let used = self.take(bytes, &mut on_text)?;
-            self.rest.extend_from_slice(&bytes[used..]);
-            ensure!(
-                self.rest.len() < scratch.0.len(),
-                "a frame is longer than {} bytes",
-                scratch.0.len()
-            );
-            if count < room {
-                // Nothing is left: if more comes, the poll tells.
-                return Ok(());
-            }
-        }
-    }
-
-    /// Handles what is there as a whole; returns how much that is.
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        on_text: &mut impl FnMut(&[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<usize> {
-        let mut used = 0;
-        if !self.open {
-            let Some(head) = head(bytes)? else {
-                return Ok(0);
-            };
-            self.open = true;
-            used = head;
-        }
-        while let Some(frame) = frame::first(&bytes[used..])? {
-            used += frame.bytes;
-            match frame.kind {
-                Kind::Text => on_text(frame.payload)?,
-                Kind::Ping => {
-                    frame::push(&mut self.out, Kind::Pong, frame.payload);
-                    self.flush()?;
+        let Self { socket, open, form } = self;
+        socket.read(scratch, |bytes, out| match form {
+            Form::Frames => frames(open, bytes, out, &mut on_text),
+            Form::Stream(answer, events) => answer.take(bytes, |piece| match piece {
+                Piece::Head(status) => {
+                    ensure!(status == 200, "the server refuses the stream with {status}");
+                    *open = true;
+                    Ok(())
                 }
-                Kind::Pong => {}
-                Kind::Close => bail!("the server closed the connection: {}", close(frame.payload)),
-                Kind::Binary => bail!("the server sent a binary frame"),
-            }
-        }
-        Ok(used)
+                Piece::Body(part) => events.take(part, |event| on_text(event.data.as_bytes())),
+                Piece::End => bail!("the server ended the stream"),
+            }),
+        })
     }
+}
+
+/// Handles what is there as a whole; returns how much that is.
+fn frames(
+    open: &mut bool,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+    on_text: &mut impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let mut used = 0;
+    if !*open {
+        let Some(head) = head(bytes)? else {
+            return Ok(0);
+        };
+        *open = true;
+        used = head;
+    }
+    while let Some(frame) = frame::first(&bytes[used..])? {
+        used += frame.bytes;
+        match frame.kind {
+            Kind::Text => on_text(frame.payload)?,
+            Kind::Ping => frame::push(out, Kind::Pong, frame.payload),
+            Kind::Pong => {}
+            Kind::Close => bail!("the server closed the connection: {}", close(frame.payload)),
+            Kind::Binary => bail!("the server sent a binary frame"),
+        }
+    }
+    Ok(used)
 }
 
 /// How long the answer to the upgrade is, if it is there as a whole.

@@ -6,12 +6,7 @@ use anyhow::{Context as _, ensure};
 use broker::testing::PATIENCE;
 use mio::Token;
 
-use super::{
-    connection::{Connection, Scratch},
-    dialect::Dialect,
-    files,
-    waiter::Waiter,
-};
+use super::{connection::Connection, dialect::Dialect, files, socket::Scratch, waiter::Waiter};
 use crate::bench::peers::Heard;
 
 /// How many are connecting at a time. Below what a listener's backlog is wherever one is small.
@@ -61,7 +56,7 @@ impl<'a> Crowd<'a> {
             while crowd.members.len() < count && crowd.members.len() - crowd.subscribed < AT_ONCE {
                 let token = Token(crowd.members.len());
                 let connection =
-                    Connection::begin(port, dialect.path(), crowd.waiter.registry(), token)?;
+                    Connection::begin_in(dialect, port, crowd.waiter.registry(), token)?;
                 crowd.members.push(Member {
                     connection,
                     greeted: false,

@@ -1,5 +1,7 @@
 //! How one speaks with a gateway: where to connect, what to say to be subscribed, what a frame is.
 
+use protocol::{CHAT_QUEUE, JobId};
+
 use crate::bench::peers::{Heard, Relay};
 
 /// The room that everybody is in.
@@ -19,7 +21,12 @@ pub trait Dialect: Sync {
     /// Whether being connected is being subscribed. Else [`Heard::Subscribed`] follows.
     fn subscribes_at_once(&self) -> bool;
 
-    /// What a line of a frame is.
+    /// Whether it is a stream of server-sent events, on which clients say nothing. Else it is a WebSocket.
+    fn is_stream(&self) -> bool {
+        false
+    }
+
+    /// What a line of a frame is, or the data of an event.
     fn hear<'a>(&self, line: &'a str) -> Heard<'a>;
 }
 
@@ -88,9 +95,63 @@ impl Dialect for Session {
     }
 }
 
+/// Streams of the events of one job, over HTTP: what its handler says is what all get.
+#[derive(Clone, Debug)]
+pub struct JobStream {
+    path: String,
+}
+
+impl JobStream {
+    /// Streams of a job of the queue `chat`.
+    pub fn of(job: JobId) -> Self {
+        Self {
+            path: format!("/v1/queues/{CHAT_QUEUE}/jobs/{job}/events"),
+        }
+    }
+}
+
+impl Dialect for JobStream {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn subscribes_at_once(&self) -> bool {
+        true
+    }
+
+    fn is_stream(&self) -> bool {
+        true
+    }
+
+    fn hear<'a>(&self, event: &'a str) -> Heard<'a> {
+        let rest = event.strip_prefix(r#"{"type":""#).unwrap_or_default();
+        if rest.starts_with(r#"queued""#) || rest.starts_with(r#"started""#) {
+            return Heard::Nothing;
+        }
+        let said = rest
+            .strip_prefix(r#"chunk""#)
+            .and_then(|rest| rest.split_once(r#","data":""#))
+            .and_then(|(_, data)| data.strip_suffix(r#""}"#));
+        // What is lost or ends the job is nothing that was sent, and is taken for that.
+        Heard::Delivery(said.unwrap_or(event).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Dialect as _, Heard, Session};
+    use super::{Dialect as _, Heard, JobId, JobStream, Session};
+
+    #[test]
+    fn a_stream_tells_what_the_job_says() {
+        let stream = JobStream::of(JobId::from_parts(1, 1));
+        assert!(stream.path().ends_with("/events"));
+        let queued = r#"{"type":"queued","job":"a","kind":"chat","attempt":0,"time":1}"#;
+        assert_eq!(stream.hear(queued), Heard::Nothing);
+        let chunk = r#"{"type":"chunk","job":"a","kind":"chat","attempt":1,"time":1,"data":"hi"}"#;
+        assert_eq!(stream.hear(chunk), Heard::Delivery("hi".into()));
+        let gap = r#"{"type":"gap"}"#;
+        assert_eq!(stream.hear(gap), Heard::Delivery(gap.into()));
+    }
 
     #[test]
     fn a_session_is_answered_and_read() {

@@ -65,7 +65,7 @@ pub struct PathFigures {
     pub per_second: f64,
     /// From when a message was to be sent to its result.
     pub result_ms: Latency,
-    /// From when a message was to be sent to its coming back.
+    /// From when a message was to be sent to its coming back; over HTTP, to its being stored.
     pub message_ms: Latency,
     /// How many results came before one of an earlier message, warm-up included.
     pub early_results: u64,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use super::{Publisher, ROOM, Watched};
+use super::{JobStream, Publisher, ROOM, Watched, spokesman::Spokesman};
 use crate::{Settings, System};
 
 /// How the private system is set up.
@@ -111,6 +111,12 @@ impl Stage {
             }
         });
         Publisher::Hand(Box::new(move |text| Ok(texts.try_send(text.to_owned())?)))
+    }
+
+    /// A job that is followed, and what has it say something. Only where there is no worker.
+    pub async fn spokesman(&self) -> anyhow::Result<(JobStream, Publisher)> {
+        let spokesman = Spokesman::begin(self.system.connect()).await?;
+        Ok((JobStream::of(spokesman.job()), spokesman.publisher()))
     }
 
     /// Its processes, by role.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use e2e::load::{
-    FanOut, Idle, Length, Order, Pace, Path, PlainRoom, Publisher, QueueLoad, Session, Stage,
+    FanOut, Idle, Jobs, Length, Order, Pace, Path, PlainRoom, Publisher, QueueLoad, Session, Stage,
     StageArgs, Watched,
 };
 
@@ -58,6 +58,25 @@ async fn messages_go_the_whole_path() {
 }
 
 #[tokio::test]
+async fn jobs_go_the_whole_path_over_http() {
+    let stage = Stage::start(&StageArgs::default()).await;
+    let watched = stage.watched().await;
+    for per_second in [None, Some(200.0)] {
+        let jobs = Jobs {
+            port: stage.system.servers[0].port(),
+            clients: 10,
+            bytes: 100,
+            per_second,
+            warm_up: Duration::from_millis(100),
+            length: LENGTH,
+        };
+        let figures = jobs.run(&watched).unwrap();
+        assert!(figures.messages >= 200, "{figures:?}");
+        assert!(figures.result_ms.p50 >= figures.message_ms.p50);
+    }
+}
+
+#[tokio::test]
 async fn results_that_come_in_turn_pass_the_strict_check() {
     let stage = Stage::start(&StageArgs {
         concurrency: 1,
@@ -93,6 +112,27 @@ async fn everybody_gets_what_is_published() {
     let sessions = fan_out(&stage, metered);
     let figures = sessions.run(&Session, &mut stage.publisher(), &watched);
     let figures = figures.unwrap();
+    assert!(figures.messages >= 200, "{figures:?}");
+    assert!(figures.last_ms.p50 >= figures.delivery_ms.p50);
+}
+
+// The job is moved while this thread waits for what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_follows_a_job_gets_what_it_says() {
+    let stage = Stage::start(&StageArgs {
+        workers: 0,
+        ..StageArgs::default()
+    })
+    .await;
+    let (stream, mut publisher) = stage.spokesman().await.unwrap();
+    let idle = Idle {
+        port: stage.system.servers[0].port(),
+        connections: 150,
+    };
+    let server = Watched::new("server", stage.system.servers[0].pid());
+    assert_eq!(idle.run(&stream, &server).unwrap().connections, 150);
+    let load = fan_out(&stage, Pace::Window(16));
+    let figures = load.run(&stream, &mut publisher, &[]).unwrap();
     assert!(figures.messages >= 200, "{figures:?}");
     assert!(figures.last_ms.p50 >= figures.delivery_ms.p50);
 }

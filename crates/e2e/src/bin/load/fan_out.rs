@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use e2e::load::{
-    Dialect, FanOut, FanOutFigures, Length, Pace, PlainRoom, Publisher, Session, StageArgs,
+    Dialect, FanOut, FanOutFigures, Length, Pace, PlainRoom, Publisher, Session, Stage, StageArgs,
 };
 
 use crate::target::TargetArgs;
@@ -17,14 +17,25 @@ pub(crate) enum DialectName {
     Plain,
     /// A session of the Centrifugo protocol, subscribed to a room; this program publishes
     Session,
+    /// A stream of server-sent events over HTTP; all follow one job, and this program is its worker
+    Stream,
 }
 
 impl DialectName {
-    pub(crate) fn dialect(self) -> &'static dyn Dialect {
-        match self {
-            Self::Plain => &PlainRoom,
-            Self::Session => &Session,
+    /// How to speak with a server, and who publishes.
+    pub(crate) async fn meet(
+        self,
+        stage: Option<&Stage>,
+    ) -> anyhow::Result<(Box<dyn Dialect>, Publisher)> {
+        if self == Self::Plain {
+            return Ok((Box::new(PlainRoom), Publisher::Member));
         }
+        let stage = stage.context("only a private system serves these: --start")?;
+        if self == Self::Session {
+            return Ok((Box::new(Session), stage.publisher()));
+        }
+        let (stream, publisher) = stage.spokesman().await?;
+        Ok((Box::new(stream), publisher))
     }
 
     /// What a private server needs so that it serves a crowd.
@@ -33,10 +44,21 @@ impl DialectName {
         args.workers = 0;
         let most = format!("--max-connections={}", connections + 100);
         args.server_arg.push(most);
-        if self == Self::Session {
-            args.server_arg.push("--insecure".to_owned());
+        match self {
+            Self::Plain => {}
+            Self::Session => args.server_arg.push("--insecure".to_owned()),
+            Self::Stream => allow_streams(connections, args),
         }
     }
+}
+
+/// What a private server needs so that it serves so many clients of its HTTP API, all from one address.
+pub(crate) fn allow_streams(clients: usize, args: &mut StageArgs) {
+    args.server_arg.extend([
+        format!("--max-streams={}", clients + 100),
+        "--max-commands-per-second=1000000".to_owned(),
+        "--max-submits-per-second=1000000".to_owned(),
+    ]);
 }
 
 /// One message to many.
@@ -74,15 +96,7 @@ impl FanOutArgs {
         ensure!(self.subscribers > 0, "there must be a subscriber");
         e2e::load::most_connections()?;
         let target = self.target.target(adapt).await;
-        let mut publisher = match self.dialect {
-            DialectName::Plain => Publisher::Member,
-            DialectName::Session => {
-                let stage = target.stage.as_ref();
-                stage
-                    .context("sessions are only served by a private system: --start")?
-                    .publisher()
-            }
-        };
+        let (dialect, mut publisher) = self.dialect.meet(target.stage.as_ref()).await?;
         let load = FanOut {
             port: target.port,
             subscribers: self.subscribers,
@@ -91,7 +105,7 @@ impl FanOutArgs {
             warm_up: Duration::from_secs_f64(self.warm_up),
             length: Length::Time(Duration::from_secs_f64(self.seconds)),
         };
-        let figures = load.run(self.dialect.dialect(), &mut publisher, &target.watched)?;
+        let figures = load.run(&*dialect, &mut publisher, &target.watched)?;
         say(&figures);
         Ok(figures)
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use e2e::load::{Idle, IdleFigures};
+use e2e::load::{Idle, IdleFigures, Session};
 
 use crate::{fan_out::DialectName, target::TargetArgs};
 
@@ -31,7 +31,14 @@ impl IdleArgs {
             port: target.port,
             connections: self.connections,
         };
-        let figures = load.run(self.dialect.dialect(), server)?;
+        let figures = match self.dialect {
+            // Needs no system of its own: nobody publishes.
+            DialectName::Session => load.run(&Session, server)?,
+            other => {
+                let (dialect, _) = other.meet(target.stage.as_ref()).await?;
+                load.run(&*dialect, server)?
+            }
+        };
         say(&figures);
         Ok(figures)
     }

@@ -2,16 +2,33 @@
 
 use std::time::Duration;
 
-use clap::Args;
-use e2e::load::{Length, Order, Pace, Path, PathFigures};
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+use e2e::load::{Jobs, Length, Order, Pace, Path, PathFigures};
 
-use crate::target::TargetArgs;
+use crate::{
+    fan_out::allow_streams,
+    target::{Target, TargetArgs},
+};
+
+/// How clients speak with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Client {
+    /// The plain protocol, on a WebSocket each
+    Plain,
+    /// HTTP: each job is handed in with a POST and followed on a stream of server-sent events. The window is how many
+    /// clients there are, 100 if it is not given; each has one job at a time
+    Http,
+}
 
 /// Messages through the whole path: text, job, result.
 #[derive(Args)]
 pub(crate) struct PathArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// How clients speak with the server
+    #[arg(long, value_enum, default_value_t = Client::Plain)]
+    client: Client,
     /// The path of the upgrade
     #[arg(long, default_value = "/")]
     path: String,
@@ -47,24 +64,59 @@ pub(crate) struct PathArgs {
 
 impl PathArgs {
     pub(crate) async fn run(&self) -> anyhow::Result<PathFigures> {
-        let target = self.target.target(|_| {}).await;
-        let seconds = Duration::from_secs_f64(self.seconds);
-        let load = Path {
-            port: target.port,
+        let figures = match self.client {
+            Client::Plain => {
+                let target = self.target.target(|_| {}).await;
+                self.plain(target.port).run(&target.watched)?
+            }
+            Client::Http => {
+                let jobs = self.jobs()?;
+                e2e::load::most_connections()?;
+                let adapt = |args: &mut _| allow_streams(jobs.clients, args);
+                let Target { port, watched, .. } = &self.target.target(adapt).await;
+                Jobs {
+                    port: *port,
+                    ..jobs
+                }
+                .run(watched)?
+            }
+        };
+        say(&figures, self.client);
+        Ok(figures)
+    }
+
+    fn plain(&self, port: u16) -> Path {
+        Path {
+            port,
             path: self.path.clone(),
             senders: self.senders,
             receivers: self.receivers,
             bytes: self.bytes,
             pace: Pace::of(self.window, self.rate, 1000),
             warm_up: Duration::from_secs_f64(self.warm_up),
-            length: self
-                .messages
-                .map_or(Length::Time(seconds), Length::Messages),
+            length: self.length(),
             order: self.order,
-        };
-        let figures = load.run(&target.watched)?;
-        say(&figures);
-        Ok(figures)
+        }
+    }
+
+    fn jobs(&self) -> anyhow::Result<Jobs> {
+        ensure!(
+            (self.senders, self.receivers) == (1, 1),
+            "over HTTP each client gets what becomes of its own jobs: --window says how many clients there are"
+        );
+        Ok(Jobs {
+            port: 0,
+            clients: self.window.unwrap_or(100),
+            bytes: self.bytes,
+            per_second: self.rate,
+            warm_up: Duration::from_secs_f64(self.warm_up),
+            length: self.length(),
+        })
+    }
+
+    fn length(&self) -> Length {
+        let time = Length::Time(Duration::from_secs_f64(self.seconds));
+        self.messages.map_or(time, Length::Messages)
     }
 }
 
@@ -72,13 +124,16 @@ impl PathArgs {
     clippy::print_stdout,
     reason = "the figures are what this program is for"
 )]
-fn say(figures: &PathFigures) {
+fn say(figures: &PathFigures, client: Client) {
     println!(
         "{:.0} messages/s: {} in {:.2} s; all came exactly once, {} results before an earlier one's",
         figures.per_second, figures.messages, figures.seconds, figures.early_results
     );
     println!("message to result:  {}", figures.result_ms);
-    println!("message to message: {}", figures.message_ms);
+    match client {
+        Client::Plain => println!("message to message: {}", figures.message_ms),
+        Client::Http => println!("message to receipt: {}", figures.message_ms),
+    }
     for usage in &figures.usage {
         println!("{}", usage.line(figures.messages as f64, "message"));
     }

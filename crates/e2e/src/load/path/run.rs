@@ -11,11 +11,8 @@ use mio::Token;
 
 use super::{Path, PathFigures};
 use crate::load::{
-    Book, Meter, Times, Watched,
-    connection::{Connection, Scratch},
-    message::Messages,
-    pace::Schedule,
-    waiter::Waiter,
+    Book, Meter, Times, Watched, connection::Connection, message::Messages, pace::Schedule,
+    socket::Scratch, waiter::Waiter,
 };
 
 /// How long to listen when all has come: what comes again would come now.
