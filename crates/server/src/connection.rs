@@ -3,11 +3,19 @@
 //! Reading and writing go on side by side in one task, so that a client that does not read can still be heard,
 //! and be closed. Knows no protocol: texts go to a [`Session`], and what is written comes from the outbox.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future as _, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
-    time::{Instant, sleep_until, timeout},
+    io::{AsyncRead, AsyncWriteExt as _},
+    net::tcp::OwnedWriteHalf,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
@@ -34,14 +42,12 @@ pub struct Timing {
 }
 
 /// One WebSocket.
-pub struct Connection<R, W, S, G> {
+pub struct Connection<R, S, G> {
     /// Where messages come from.
     pub inbound: Inbound<R>,
-    /// Where frames go to.
-    pub writer: W,
     /// What the texts mean.
     pub session: S,
-    /// What waits to be written.
+    /// What waits to be written, and where to.
     pub outbox: Arc<Outbox>,
     /// How patient it is.
     pub timing: Timing,
@@ -53,10 +59,9 @@ pub struct Connection<R, W, S, G> {
     pub guard: G,
 }
 
-impl<R, W, S, G> Connection<R, W, S, G>
+impl<R, S, G> Connection<R, S, G>
 where
     R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
     S: Session,
 {
     /// Serves the connection to its end, which is bounded once it is decided, and says why it ended.
@@ -65,30 +70,31 @@ where
     #[allow(clippy::manual_async_fn, reason = "see above")]
     pub fn run(mut self) -> impl Future<Output = Close> {
         async move {
-            // Outside of the future that writes it, so that an interrupted write can be finished.
-            let mut batch = Batch::default();
             self.outbox.attach().await;
             debug!(id = self.id, "connected");
-            let close = self.serve(&mut batch).await;
+            let close = self.serve().await;
+            // From here on nobody else writes. What is begun can be finished.
+            let (socket, batch) = self.outbox.close();
             debug!(id = self.id, ?close, "disconnected");
             let told = self.session.farewell(close);
             self.metrics.closed(told);
             self.session.ended(close);
-            if let Some(last) = self.session.last_frame(told) {
+            if let Some(last) = self.session.last_frame(told)
+                && let Some(socket) = socket
+            {
                 let outbox = Arc::clone(&self.outbox);
                 tokio::select! {
                     () = outbox.asked(Signal::Stop) => {}
-                    () = self.finish(close, last, &mut batch) => {}
+                    () = self.finish(close, last, socket, batch) => {}
                 }
             }
             close
         }
     }
 
-    async fn serve(&mut self, batch: &mut Batch) -> Close {
+    async fn serve(&mut self) -> Close {
         let Self {
             inbound,
-            writer,
             session,
             outbox,
             timing,
@@ -104,35 +110,41 @@ where
             () = outbox.asked(Signal::Slow) => Close::Slow,
             () = outbox.asked(Signal::Kick) => outbox.kicked().map_or(Close::Slow, Close::Session),
             close = read(inbound, session, outbox, keepalive, metrics) => close,
-            close = write(writer, batch, outbox, timing.write_timeout, metrics) => close,
+            close = write(outbox, timing.write_timeout, metrics) => close,
         }
     }
 
     /// Says goodbye, and makes sure that it can be heard.
-    async fn finish(&mut self, close: Close, last: Frame, batch: &mut Batch) {
+    async fn finish(
+        &mut self,
+        close: Close,
+        last: Frame,
+        mut socket: OwnedWriteHalf,
+        mut batch: Batch,
+    ) {
         let mut patience = CLOSE_TIMEOUT;
         if matches!(
             close,
             Close::GoingAway | Close::Session(_) | Close::Asked(_)
         ) {
-            self.outbox.take_rest(batch);
+            self.outbox.take_rest(&mut batch);
             patience = self.timing.write_timeout;
         } else {
             batch.cut();
         }
         batch.push(last);
         if !matches!(
-            timeout(patience, batch.write(&mut self.writer)).await,
+            timeout(patience, batch.write(&mut socket)).await,
             Ok(Ok(()))
         ) {
             return;
         }
         // What does not come in time never will; the socket is closed either way.
-        let _ = timeout(CLOSE_TIMEOUT, self.linger(close)).await;
+        let _ = timeout(CLOSE_TIMEOUT, self.linger(close, socket)).await;
     }
 
     /// Reads on until the client has seen the close frame: closing a socket with unread bytes resets it.
-    async fn linger(&mut self, close: Close) {
+    async fn linger(&mut self, close: Close, mut socket: OwnedWriteHalf) {
         let answered = match close {
             Close::Peer(_) => true,
             Close::GoingAway | Close::Slow | Close::Idle | Close::Session(_) | Close::Asked(_) => {
@@ -140,7 +152,7 @@ where
             }
             _ => false,
         };
-        if self.writer.shutdown().await.is_ok() && !answered {
+        if socket.shutdown().await.is_ok() && !answered {
             self.inbound.discard().await;
         }
     }
@@ -239,19 +251,25 @@ async fn read(
     }
 }
 
-async fn write(
-    writer: &mut (impl AsyncWrite + Unpin),
-    batch: &mut Batch,
-    outbox: &Outbox,
-    patience: Duration,
-    metrics: &Metrics,
-) -> Close {
+/// Writes what whoever delivered it could not write at once.
+async fn write(outbox: &Outbox, patience: Duration, metrics: &Metrics) -> Close {
     loop {
-        let bytes = outbox.take(batch).await;
-        let frames = batch.len();
-        match timeout(patience, batch.write(writer)).await {
-            Ok(Ok(())) => metrics.sent(frames, bytes),
-            Ok(Err(_)) | Err(_) => return Close::Gone,
+        outbox.filled().await;
+        // Time is only kept where the socket does not take everything at once: a timer is large.
+        let mut timer = None;
+        let written = poll_fn(|cx| {
+            if let Poll::Ready(written) = outbox.poll_write(cx) {
+                return Poll::Ready(written);
+            }
+            let timer = timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+            timer
+                .as_mut()
+                .poll(cx)
+                .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        });
+        match written.await {
+            Ok(sent) => metrics.sent(sent),
+            Err(_) => return Close::Gone,
         }
     }
 }

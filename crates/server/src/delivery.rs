@@ -9,7 +9,7 @@ use broker::{Envelope, Feed, FollowState, Listener, Position};
 use service::Check;
 use tracing::warn;
 
-use crate::{Metrics, channels::Channels, encode::Encoded};
+use crate::{Metrics, Outbox, batch::Sent, channels::Channels, encode::Encoded};
 
 /// The most events that are delivered together, well below what an outbox holds.
 const BATCH: usize = 128;
@@ -22,6 +22,16 @@ pub(crate) struct Delivery {
     /// Told whether feeds are followed.
     pub(crate) subscribed: Check,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Delivery {
+    fn flush(&self, due: Vec<Arc<Outbox>>) {
+        let mut sent = Sent::default();
+        for outbox in due {
+            sent += outbox.flush();
+        }
+        self.metrics.sent(sent);
+    }
 }
 
 /// How many of these events are delivered together: one at least.
@@ -53,16 +63,18 @@ impl Listener for Delivery {
             let (batch, later) = rest.split_at(fitting(rest));
             rest = later;
             let audience = channel.audience();
+            let mut due = Vec::new();
             for encoded in Encoded::of(&channel.name, channel.encoding, batch, audience) {
-                if !channel.deliver(&encoded, &self.metrics) {
+                if !channel.deliver(&encoded, &self.metrics, &mut due) {
                     // Somebody came meanwhile who would go without: what is not encoded was not delivered to anybody yet.
                     let all = (true, true);
                     for encoded in Encoded::of(&channel.name, channel.encoding, batch, all) {
-                        channel.deliver(&encoded, &self.metrics);
+                        channel.deliver(&encoded, &self.metrics, &mut due);
                     }
                     break;
                 }
             }
+            self.flush(due);
         }
     }
 

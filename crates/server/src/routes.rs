@@ -264,10 +264,10 @@ impl Gateway {
         let member = self.hub.join();
         let (reader, writer) = socket.stream.into_split();
         let outbox: Arc<Outbox> = Arc::clone(member.outbox());
+        outbox.open(writer);
         let (session, more) = open(self, &member);
         let connection = Connection {
             inbound: Inbound::new(reader, socket.part, self.max_frame_bytes),
-            writer,
             session,
             outbox,
             timing,
