@@ -267,7 +267,7 @@ impl Gateway {
         outbox.open(writer);
         let (session, more) = open(self, &member);
         let connection = Connection {
-            inbound: Inbound::new(reader, socket.part, self.max_frame_bytes),
+            inbound: Inbound::new(reader, &socket.part, self.max_frame_bytes),
             session,
             outbox,
             timing,

@@ -56,7 +56,7 @@ async fn echo(stream: TcpStream, id: u64) {
         write_timeout: Duration::from_secs(20),
     };
     let connection = Connection {
-        inbound: Inbound::new(reader, Vec::new(), MAX_BYTES),
+        inbound: Inbound::new(reader, &[], MAX_BYTES),
         session: Echo(Arc::clone(&outbox)),
         outbox,
         timing,
