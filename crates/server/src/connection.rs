@@ -2,6 +2,9 @@
 //!
 //! Reading and writing go on side by side in one task, so that a client that does not read can still be heard,
 //! and be closed. Knows no protocol: texts go to a [`Session`], and what is written comes from the outbox.
+//!
+//! What is large and seldom is boxed while it lasts: a session deals with a text in thousands of bytes, and a task that
+//! waits for one would hold them all the time.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -85,7 +88,7 @@ where
                 let outbox = Arc::clone(&self.outbox);
                 tokio::select! {
                     () = outbox.asked(Signal::Stop) => {}
-                    () = self.finish(close, last, socket, batch) => {}
+                    () = Box::pin(self.finish(close, last, socket, batch)) => {}
                 }
             }
             close
@@ -164,12 +167,12 @@ where
                 Ok(Message::Close(_)) => return true,
                 // Sent before the client could know. It is taken, although a refusal can't be told any more.
                 Ok(Message::Text(text)) if close == Close::GoingAway => {
-                    if self.session.on_text(&text).await.is_err() {
+                    if Box::pin(self.session.on_text(&text)).await.is_err() {
                         return false;
                     }
                 }
                 Ok(Message::Binary(bytes)) if close == Close::GoingAway => {
-                    if self.session.on_binary(&bytes).await.is_err() {
+                    if Box::pin(self.session.on_binary(&bytes)).await.is_err() {
                         return false;
                     }
                 }
@@ -196,11 +199,11 @@ async fn read(
         let message = tokio::select! {
             biased;
             () = outbox.asked(Signal::Leave) => {
-                session.settle().await;
+                Box::pin(session.settle()).await;
                 return Close::GoingAway;
             }
             () = outbox.poked() => {
-                if let Err(close) = session.on_poke().await {
+                if let Err(close) = Box::pin(session.on_poke()).await {
                     return close;
                 }
                 due = session.due();
@@ -214,7 +217,7 @@ async fn read(
                     Due::Ping => session.ping(outbox),
                     Due::Nothing => {}
                 }
-                if let Err(close) = session.on_time(now).await {
+                if let Err(close) = Box::pin(session.on_time(now)).await {
                     return close;
                 }
                 due = session.due();
@@ -228,8 +231,8 @@ async fn read(
             metrics.frames_received.inc();
         }
         let heard = match message {
-            Ok(Message::Text(text)) => session.on_text(&text).await,
-            Ok(Message::Binary(bytes)) => session.on_binary(&bytes).await,
+            Ok(Message::Text(text)) => Box::pin(session.on_text(&text)).await,
+            Ok(Message::Binary(bytes)) => Box::pin(session.on_binary(&bytes)).await,
             Ok(Message::Ping(payload)) => {
                 outbox.pong(&payload);
                 Ok(())
