@@ -151,7 +151,7 @@ impl App {
             hub,
             access: Arc::clone(&shared.access),
             channels,
-            plain: RedisBackend::new(redis, args.queue.clone(), chat),
+            plain: Arc::new(RedisBackend::new(redis, args.queue.clone(), chat)),
             sessions: shared,
             addresses: Arc::default(),
             max_per_address: match args.client.max_connections_per_ip {
