@@ -102,6 +102,7 @@ impl App {
             channels: Arc::clone(&channels),
             subscribed: readiness.check("subscribed"),
             metrics: Arc::clone(&metrics),
+            tracker: life.tracker().clone(),
         };
         life.spawn(
             "feeds",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use broker::{Envelope, Feed, FollowState, Listener, Position};
 use service::Check;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::{Metrics, Outbox, batch::Sent, channels::Channels, encode::Encoded};
@@ -16,22 +17,38 @@ const BATCH: usize = 128;
 /// The most bytes of them.
 const BATCH_BYTES: usize = 32 * 1024;
 
+/// How many outboxes are written one after the other, which takes some milliseconds. In parts of 256 a delivery costs more:
+/// two threads then wake whoever reads.
+const TOGETHER: usize = 1024;
+
 /// Brings what is published to those who are subscribed.
 pub(crate) struct Delivery {
     pub(crate) channels: Arc<Channels>,
     /// Told whether feeds are followed.
     pub(crate) subscribed: Check,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tracker: TaskTracker,
 }
 
 impl Delivery {
-    fn flush(&self, due: Vec<Arc<Outbox>>) {
-        let mut sent = Sent::default();
-        for outbox in due {
-            sent += outbox.flush();
+    /// Writes what was put into these outboxes: here, unless they are so many that others would wait and other cores could
+    /// help.
+    fn flush(&self, mut due: Vec<Arc<Outbox>>) {
+        while due.len() > TOGETHER {
+            let part = due.split_off(due.len() - TOGETHER);
+            let metrics = Arc::clone(&self.metrics);
+            self.tracker.spawn(async move { flush(&part, &metrics) });
         }
-        self.metrics.sent(sent);
+        flush(&due, &self.metrics);
     }
+}
+
+fn flush(due: &[Arc<Outbox>], metrics: &Metrics) {
+    let mut sent = Sent::default();
+    for outbox in due {
+        sent += outbox.flush();
+    }
+    metrics.sent(sent);
 }
 
 /// How many of these events are delivered together: one at least.
