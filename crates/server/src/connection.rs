@@ -276,3 +276,49 @@ async fn write(outbox: &Outbox, patience: Duration, metrics: &Metrics) -> Close 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+
+    use super::{Connection, Timing};
+    use crate::{Close, Inbound, Limits, Outbox, Session};
+
+    /// What is dealt with in as many bytes as a session's commands take.
+    struct Large;
+
+    impl Session for Large {
+        async fn on_text(&mut self, _text: &str) -> Result<(), Close> {
+            let held = [0_u8; 8192];
+            poll_fn(|_| Poll::Ready(())).await;
+            std::hint::black_box(&held);
+            Ok(())
+        }
+
+        async fn settle(&mut self) {}
+    }
+
+    #[test]
+    fn a_connection_that_waits_for_a_text_is_small() {
+        let limits = Limits {
+            frames: 1,
+            bytes: 1,
+        };
+        let second = Duration::from_secs(1);
+        let connection = Connection {
+            inbound: Inbound::new(tokio::io::empty(), &[], 1),
+            session: Large,
+            outbox: Arc::new(Outbox::new(limits)),
+            timing: Timing {
+                ping_interval: second,
+                idle_timeout: second,
+                write_timeout: second,
+            },
+            id: 1,
+            metrics: Arc::default(),
+            guard: (),
+        };
+        let bytes = size_of_val(&connection.run());
+        assert!(bytes < 1500, "{bytes} bytes");
+    }
+}
