@@ -102,6 +102,7 @@ impl App {
             channels: Arc::clone(&channels),
             subscribed: readiness.check("subscribed"),
             metrics: Arc::clone(&metrics),
+            tracker: life.tracker().clone(),
         };
         life.spawn(
             "feeds",
@@ -151,7 +152,7 @@ impl App {
             hub,
             access: Arc::clone(&shared.access),
             channels,
-            plain: RedisBackend::new(redis, args.queue.clone(), chat),
+            plain: Arc::new(RedisBackend::new(redis, args.queue.clone(), chat)),
             sessions: shared,
             addresses: Arc::default(),
             max_per_address: match args.client.max_connections_per_ip {

@@ -10,26 +10,51 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
-use tokio::io::AsyncWrite;
+use tokio::{io::AsyncWrite, net::tcp::OwnedWriteHalf};
 
 use crate::Frame;
 
 /// How many frames one system call takes.
 const SLICES: usize = 64;
 
-/// What a writer has taken from its outbox and not yet written.
+/// What is taken from an outbox and not yet written.
 #[derive(Debug, Default)]
 pub struct Batch {
-    frames: VecDeque<Bytes>,
-    /// Whether the first frame is partly written, so that nothing else may come before its rest.
-    begun: bool,
+    frames: VecDeque<Frame>,
+    /// How much of the first frame is written. If it is begun, nothing else may come before its rest.
+    begun: usize,
+    sent: Sent,
+}
+
+/// How much was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Whole frames.
+    pub frames: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+impl std::ops::AddAssign for Sent {
+    fn add_assign(&mut self, more: Self) {
+        self.frames += more.frames;
+        self.bytes += more.bytes;
+    }
 }
 
 impl Batch {
     /// Adds a frame behind the others.
     pub fn push(&mut self, frame: Frame) {
-        self.frames.push_back(frame.into_bytes());
+        self.frames.push_back(frame);
+    }
+
+    /// Adds frames behind the others, with their buffer if there is none yet.
+    pub(crate) fn append(&mut self, frames: VecDeque<Frame>) {
+        if self.frames.is_empty() {
+            self.frames = frames;
+        } else {
+            self.frames.extend(frames);
+        }
     }
 
     /// How many frames are not completely written.
@@ -42,9 +67,14 @@ impl Batch {
         self.frames.is_empty()
     }
 
+    /// What was written since this was asked last.
+    pub(crate) fn sent(&mut self) -> Sent {
+        std::mem::take(&mut self.sent)
+    }
+
     /// Gives up what is not begun; the rest of a frame stays, since the peer could read nothing after half a one.
     pub fn cut(&mut self) {
-        self.frames.truncate(usize::from(self.begun));
+        self.frames.truncate(usize::from(self.begun > 0));
     }
 
     /// Writes everything. Dropping the future loses nothing: what is written is taken off as it goes.
@@ -52,41 +82,64 @@ impl Batch {
         poll_fn(|cx| self.poll_write(cx, writer)).await
     }
 
-    fn poll_write(
+    /// The same for who is polled: the task is woken when the writer takes more.
+    pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         writer: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
         while !self.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut used = 0;
-            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-                *slice = IoSlice::new(frame);
-                used += 1;
-            }
-            let slices = &slices[..used];
-            let written = ready!(Pin::new(&mut *writer).poll_write_vectored(cx, slices))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.advance(written);
+            let written = self.gathered(|slices| {
+                let writer = Pin::new(&mut *writer);
+                writer.poll_write_vectored(cx, slices)
+            });
+            let written = ready!(written)?;
+            self.advance(written)?;
         }
-        // An idle connection holds no buffer.
-        self.frames = VecDeque::new();
         Poll::Ready(Ok(()))
     }
 
-    fn advance(&mut self, mut written: usize) {
-        while let Some(frame) = self.frames.front_mut() {
-            if written < frame.len() {
-                frame.advance(written);
-                self.begun |= written > 0;
-                return;
-            }
-            written -= frame.len();
-            self.frames.pop_front();
-            self.begun = false;
+    /// Writes everything, or as much as the socket takes at once, whoever's task this is. Wakes nobody.
+    pub(crate) fn try_write(&mut self, socket: &OwnedWriteHalf) -> io::Result<()> {
+        while let Some(first) = self.frames.front() {
+            let written = if self.frames.len() == 1 {
+                socket.try_write(&first.as_bytes()[self.begun..])?
+            } else {
+                self.gathered(|slices| socket.try_write_vectored(slices))?
+            };
+            self.advance(written)?;
         }
+        Ok(())
+    }
+
+    fn gathered<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut used = 0;
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            let begun = if used == 0 { self.begun } else { 0 };
+            *slice = IoSlice::new(&frame.as_bytes()[begun..]);
+            used += 1;
+        }
+        write(&slices[..used])
+    }
+
+    fn advance(&mut self, written: usize) -> io::Result<()> {
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.begun += written;
+        while let Some(frame) = self.frames.front() {
+            let bytes = frame.len();
+            if self.begun < bytes {
+                return Ok(());
+            }
+            self.begun -= bytes;
+            self.sent += Sent { frames: 1, bytes };
+            self.frames.pop_front();
+        }
+        // An idle connection holds no buffer.
+        self.frames = VecDeque::new();
+        Ok(())
     }
 }
 
@@ -131,7 +184,8 @@ mod tests {
         // Five bytes for the first, two of the second's.
         assert!(futures_util::FutureExt::now_or_never(batch.write(&mut near)).is_none());
         batch.cut();
-        assert_eq!(batch.frames, [&b"def"[..]]);
+        assert_eq!(batch.frames, [Frame::text("def")]);
+        assert_eq!(batch.begun, 2);
 
         let mut fresh = Batch::default();
         fresh.push(Frame::text("abc"));

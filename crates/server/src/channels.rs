@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use self::subscriber::{Pending, Subscriber};
 pub(crate) use self::subscription::Subscription;
 use crate::{
-    Metrics, Outbox,
+    Frame, Metrics, Outbox,
     encode::{Encoded, Encoding},
     outbox::Pushed,
     tail::Tail,
@@ -242,8 +242,14 @@ impl Channel {
     }
 
     /// Delivers frames that belong together: for each its offset, the push for sessions and the text for plain clients.
-    /// Does nothing, and says so, if clients are there for whom they are not encoded.
-    pub(crate) fn deliver(&self, events: &Encoded, metrics: &Metrics) -> bool {
+    /// Does nothing, and says so, if clients are there for whom they are not encoded. Whose outboxes are to be flushed is
+    /// added to `due`: that is done without the channel's lock.
+    pub(crate) fn deliver(
+        &self,
+        events: &Encoded,
+        metrics: &Metrics,
+        due: &mut Vec<Arc<Outbox>>,
+    ) -> bool {
         let mut state = self.lock();
         let (plain, sessions) = events.audience;
         if (!plain && !state.plain.is_empty()) || (!sessions && !state.subscribers.is_empty()) {
@@ -254,9 +260,21 @@ impl Channel {
         {
             position.offset = events.last;
         }
+        let mut put = |outbox: &Arc<Outbox>, frames: &[Frame]| {
+            if frames.is_empty() {
+                return;
+            }
+            let (pushed, first) = outbox.put_all(frames);
+            if first {
+                due.push(Arc::clone(outbox));
+            }
+            if let Pushed::Overflowed(dropped) = pushed {
+                metrics.overflowed(dropped);
+            }
+        };
         if !events.plain.is_empty() {
             for outbox in state.plain.values() {
-                count(outbox.push_all(&events.plain), metrics);
+                put(outbox, &events.plain);
             }
         }
         for subscriber in state.subscribers.values_mut() {
@@ -264,7 +282,10 @@ impl Channel {
                 continue;
             }
             match &mut subscriber.pending {
-                None => count(subscriber.take(events), metrics),
+                None => {
+                    let new = subscriber.fresh(events);
+                    put(&subscriber.outbox, &new);
+                }
                 Some(pending) => pending.keep(events),
             }
         }
@@ -310,11 +331,5 @@ impl Channel {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn count(pushed: Pushed, metrics: &Metrics) {
-    if let Pushed::Overflowed(dropped) = pushed {
-        metrics.overflowed(dropped);
     }
 }

@@ -2,12 +2,23 @@
 //!
 //! Reading and writing go on side by side in one task, so that a client that does not read can still be heard,
 //! and be closed. Knows no protocol: texts go to a [`Session`], and what is written comes from the outbox.
+//!
+//! What is large and seldom is boxed while it lasts: a session deals with a text in thousands of bytes, and a task that
+//! waits for one would hold them all the time.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future as _, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
-    time::{Instant, sleep_until, timeout},
+    io::{AsyncRead, AsyncWriteExt as _},
+    net::tcp::OwnedWriteHalf,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
@@ -34,14 +45,12 @@ pub struct Timing {
 }
 
 /// One WebSocket.
-pub struct Connection<R, W, S, G> {
+pub struct Connection<R, S, G> {
     /// Where messages come from.
     pub inbound: Inbound<R>,
-    /// Where frames go to.
-    pub writer: W,
     /// What the texts mean.
     pub session: S,
-    /// What waits to be written.
+    /// What waits to be written, and where to.
     pub outbox: Arc<Outbox>,
     /// How patient it is.
     pub timing: Timing,
@@ -53,10 +62,9 @@ pub struct Connection<R, W, S, G> {
     pub guard: G,
 }
 
-impl<R, W, S, G> Connection<R, W, S, G>
+impl<R, S, G> Connection<R, S, G>
 where
     R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
     S: Session,
 {
     /// Serves the connection to its end, which is bounded once it is decided, and says why it ended.
@@ -65,30 +73,31 @@ where
     #[allow(clippy::manual_async_fn, reason = "see above")]
     pub fn run(mut self) -> impl Future<Output = Close> {
         async move {
-            // Outside of the future that writes it, so that an interrupted write can be finished.
-            let mut batch = Batch::default();
             self.outbox.attach().await;
             debug!(id = self.id, "connected");
-            let close = self.serve(&mut batch).await;
+            let close = self.serve().await;
+            // From here on nobody else writes. What is begun can be finished.
+            let (socket, batch) = self.outbox.close();
             debug!(id = self.id, ?close, "disconnected");
             let told = self.session.farewell(close);
             self.metrics.closed(told);
             self.session.ended(close);
-            if let Some(last) = self.session.last_frame(told) {
+            if let Some(last) = self.session.last_frame(told)
+                && let Some(socket) = socket
+            {
                 let outbox = Arc::clone(&self.outbox);
                 tokio::select! {
                     () = outbox.asked(Signal::Stop) => {}
-                    () = self.finish(close, last, &mut batch) => {}
+                    () = Box::pin(self.finish(close, last, socket, batch)) => {}
                 }
             }
             close
         }
     }
 
-    async fn serve(&mut self, batch: &mut Batch) -> Close {
+    async fn serve(&mut self) -> Close {
         let Self {
             inbound,
-            writer,
             session,
             outbox,
             timing,
@@ -104,35 +113,41 @@ where
             () = outbox.asked(Signal::Slow) => Close::Slow,
             () = outbox.asked(Signal::Kick) => outbox.kicked().map_or(Close::Slow, Close::Session),
             close = read(inbound, session, outbox, keepalive, metrics) => close,
-            close = write(writer, batch, outbox, timing.write_timeout, metrics) => close,
+            close = write(outbox, timing.write_timeout, metrics) => close,
         }
     }
 
     /// Says goodbye, and makes sure that it can be heard.
-    async fn finish(&mut self, close: Close, last: Frame, batch: &mut Batch) {
+    async fn finish(
+        &mut self,
+        close: Close,
+        last: Frame,
+        mut socket: OwnedWriteHalf,
+        mut batch: Batch,
+    ) {
         let mut patience = CLOSE_TIMEOUT;
         if matches!(
             close,
             Close::GoingAway | Close::Session(_) | Close::Asked(_)
         ) {
-            self.outbox.take_rest(batch);
+            self.outbox.take_rest(&mut batch);
             patience = self.timing.write_timeout;
         } else {
             batch.cut();
         }
         batch.push(last);
         if !matches!(
-            timeout(patience, batch.write(&mut self.writer)).await,
+            timeout(patience, batch.write(&mut socket)).await,
             Ok(Ok(()))
         ) {
             return;
         }
         // What does not come in time never will; the socket is closed either way.
-        let _ = timeout(CLOSE_TIMEOUT, self.linger(close)).await;
+        let _ = timeout(CLOSE_TIMEOUT, self.linger(close, socket)).await;
     }
 
     /// Reads on until the client has seen the close frame: closing a socket with unread bytes resets it.
-    async fn linger(&mut self, close: Close) {
+    async fn linger(&mut self, close: Close, mut socket: OwnedWriteHalf) {
         let answered = match close {
             Close::Peer(_) => true,
             Close::GoingAway | Close::Slow | Close::Idle | Close::Session(_) | Close::Asked(_) => {
@@ -140,7 +155,7 @@ where
             }
             _ => false,
         };
-        if self.writer.shutdown().await.is_ok() && !answered {
+        if socket.shutdown().await.is_ok() && !answered {
             self.inbound.discard().await;
         }
     }
@@ -152,12 +167,12 @@ where
                 Ok(Message::Close(_)) => return true,
                 // Sent before the client could know. It is taken, although a refusal can't be told any more.
                 Ok(Message::Text(text)) if close == Close::GoingAway => {
-                    if self.session.on_text(&text).await.is_err() {
+                    if Box::pin(self.session.on_text(&text)).await.is_err() {
                         return false;
                     }
                 }
                 Ok(Message::Binary(bytes)) if close == Close::GoingAway => {
-                    if self.session.on_binary(&bytes).await.is_err() {
+                    if Box::pin(self.session.on_binary(&bytes)).await.is_err() {
                         return false;
                     }
                 }
@@ -184,11 +199,11 @@ async fn read(
         let message = tokio::select! {
             biased;
             () = outbox.asked(Signal::Leave) => {
-                session.settle().await;
+                Box::pin(session.settle()).await;
                 return Close::GoingAway;
             }
             () = outbox.poked() => {
-                if let Err(close) = session.on_poke().await {
+                if let Err(close) = Box::pin(session.on_poke()).await {
                     return close;
                 }
                 due = session.due();
@@ -202,7 +217,7 @@ async fn read(
                     Due::Ping => session.ping(outbox),
                     Due::Nothing => {}
                 }
-                if let Err(close) = session.on_time(now).await {
+                if let Err(close) = Box::pin(session.on_time(now)).await {
                     return close;
                 }
                 due = session.due();
@@ -216,8 +231,8 @@ async fn read(
             metrics.frames_received.inc();
         }
         let heard = match message {
-            Ok(Message::Text(text)) => session.on_text(&text).await,
-            Ok(Message::Binary(bytes)) => session.on_binary(&bytes).await,
+            Ok(Message::Text(text)) => Box::pin(session.on_text(&text)).await,
+            Ok(Message::Binary(bytes)) => Box::pin(session.on_binary(&bytes)).await,
             Ok(Message::Ping(payload)) => {
                 outbox.pong(&payload);
                 Ok(())
@@ -239,19 +254,71 @@ async fn read(
     }
 }
 
-async fn write(
-    writer: &mut (impl AsyncWrite + Unpin),
-    batch: &mut Batch,
-    outbox: &Outbox,
-    patience: Duration,
-    metrics: &Metrics,
-) -> Close {
+/// Writes what whoever delivered it could not write at once.
+async fn write(outbox: &Outbox, patience: Duration, metrics: &Metrics) -> Close {
     loop {
-        let bytes = outbox.take(batch).await;
-        let frames = batch.len();
-        match timeout(patience, batch.write(writer)).await {
-            Ok(Ok(())) => metrics.sent(frames, bytes),
-            Ok(Err(_)) | Err(_) => return Close::Gone,
+        outbox.filled().await;
+        // Time is only kept where the socket does not take everything at once: a timer is large.
+        let mut timer = None;
+        let written = poll_fn(|cx| {
+            if let Poll::Ready(written) = outbox.poll_write(cx) {
+                return Poll::Ready(written);
+            }
+            let timer = timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+            timer
+                .as_mut()
+                .poll(cx)
+                .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        });
+        match written.await {
+            Ok(sent) => metrics.sent(sent),
+            Err(_) => return Close::Gone,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+
+    use super::{Connection, Timing};
+    use crate::{Close, Inbound, Limits, Outbox, Session};
+
+    /// What is dealt with in as many bytes as a session's commands take.
+    struct Large;
+
+    impl Session for Large {
+        async fn on_text(&mut self, _text: &str) -> Result<(), Close> {
+            let held = [0_u8; 8192];
+            poll_fn(|_| Poll::Ready(())).await;
+            std::hint::black_box(&held);
+            Ok(())
+        }
+
+        async fn settle(&mut self) {}
+    }
+
+    #[test]
+    fn a_connection_that_waits_for_a_text_is_small() {
+        let limits = Limits {
+            frames: 1,
+            bytes: 1,
+        };
+        let second = Duration::from_secs(1);
+        let connection = Connection {
+            inbound: Inbound::new(tokio::io::empty(), &[], 1),
+            session: Large,
+            outbox: Arc::new(Outbox::new(limits)),
+            timing: Timing {
+                ping_interval: second,
+                idle_timeout: second,
+                write_timeout: second,
+            },
+            id: 1,
+            metrics: Arc::default(),
+            guard: (),
+        };
+        let bytes = size_of_val(&connection.run());
+        assert!(bytes < 1500, "{bytes} bytes");
     }
 }

@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use broker::{Envelope, Feed, FollowState, Listener, Position};
 use service::Check;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::{Metrics, channels::Channels, encode::Encoded};
+use crate::{Metrics, Outbox, batch::Sent, channels::Channels, encode::Encoded};
 
 /// The most events that are delivered together, well below what an outbox holds.
 const BATCH: usize = 128;
 /// The most bytes of them.
 const BATCH_BYTES: usize = 32 * 1024;
+
+/// How many outboxes are written one after the other, which takes some milliseconds. In parts of 256 a delivery costs more:
+/// two threads then wake whoever reads.
+const TOGETHER: usize = 1024;
 
 /// Brings what is published to those who are subscribed.
 pub(crate) struct Delivery {
@@ -22,6 +27,28 @@ pub(crate) struct Delivery {
     /// Told whether feeds are followed.
     pub(crate) subscribed: Check,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tracker: TaskTracker,
+}
+
+impl Delivery {
+    /// Writes what was put into these outboxes: here, unless they are so many that others would wait and other cores could
+    /// help.
+    fn flush(&self, mut due: Vec<Arc<Outbox>>) {
+        while due.len() > TOGETHER {
+            let part = due.split_off(due.len() - TOGETHER);
+            let metrics = Arc::clone(&self.metrics);
+            self.tracker.spawn(async move { flush(&part, &metrics) });
+        }
+        flush(&due, &self.metrics);
+    }
+}
+
+fn flush(due: &[Arc<Outbox>], metrics: &Metrics) {
+    let mut sent = Sent::default();
+    for outbox in due {
+        sent += outbox.flush();
+    }
+    metrics.sent(sent);
 }
 
 /// How many of these events are delivered together: one at least.
@@ -53,16 +80,18 @@ impl Listener for Delivery {
             let (batch, later) = rest.split_at(fitting(rest));
             rest = later;
             let audience = channel.audience();
+            let mut due = Vec::new();
             for encoded in Encoded::of(&channel.name, channel.encoding, batch, audience) {
-                if !channel.deliver(&encoded, &self.metrics) {
+                if !channel.deliver(&encoded, &self.metrics, &mut due) {
                     // Somebody came meanwhile who would go without: what is not encoded was not delivered to anybody yet.
                     let all = (true, true);
                     for encoded in Encoded::of(&channel.name, channel.encoding, batch, all) {
-                        channel.deliver(&encoded, &self.metrics);
+                        channel.deliver(&encoded, &self.metrics, &mut due);
                     }
                     break;
                 }
             }
+            self.flush(due);
         }
     }
 

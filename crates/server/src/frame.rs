@@ -82,6 +82,11 @@ impl Frame {
         self.bytes
     }
 
+    /// Its bytes, for who only looks.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The same frame, which a client that can't keep up may go without if a later one on this subject of the same
     /// channel waits too.
     pub(crate) fn superseded_by(mut self, channel: &str, subject: &str) -> Self {

@@ -3,7 +3,7 @@
 //! Made once a connection or request, by `auth`; everything else asks it. It holds no token, so it may be logged, and
 //! it decides only by names: whose a job is that a topic means by its id, the caller has to look up.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use protocol::{JobId, Kind, QueueName, Tenant, Topic};
 use serde::Deserialize;
@@ -93,16 +93,22 @@ pub enum TopicOwner {
 impl Identity {
     /// A client of which nothing is known. It may do what the tenant `public` may.
     pub fn anonymous() -> Arc<Self> {
-        Arc::new(Self::nobody(Scope::default()))
+        // All of them share one, since they may be many.
+        static ANONYMOUS: LazyLock<Arc<Identity>> =
+            LazyLock::new(|| Arc::new(Identity::nobody(Scope::default())));
+        Arc::clone(&ANONYMOUS)
     }
 
     /// An anonymous client that may subscribe and publish to everything (`--insecure`).
     pub(crate) fn unlimited() -> Arc<Self> {
-        Arc::new(Self::nobody(Scope {
-            channels: vec![Pattern::new("*")],
-            publish: vec![Pattern::new("*")],
-            ..Scope::default()
-        }))
+        static UNLIMITED: LazyLock<Arc<Identity>> = LazyLock::new(|| {
+            Arc::new(Identity::nobody(Scope {
+                channels: vec![Pattern::new("*")],
+                publish: vec![Pattern::new("*")],
+                ..Scope::default()
+            }))
+        });
+        Arc::clone(&UNLIMITED)
     }
 
     fn nobody(scope: Scope) -> Self {

@@ -1,43 +1,67 @@
-//! The reading half of a WebSocket: bytes in, messages out.
+//! The reading half of a WebSocket: bytes in, messages out, by the rules of RFC 6455.
 //!
-//! tungstenite does what the RFC asks of a reader: unmasking, fragments, UTF-8, limits. What it would write is
-//! thrown away, because a connection's writer sends whole batches and must not be interleaved with anything.
+//! What a header and a code look like, tungstenite knows; the reading is done here, because its reader keeps a buffer. Here
+//! none is held between two messages, where most connections are most of the time. Answers nothing, neither a ping nor a
+//! close: what is written goes through the connection's outbox.
+
+mod message;
 
 use std::{
-    future::poll_fn,
-    io::{self, Read, Write},
-    pin::Pin,
-    task::{Context, Poll, Waker},
+    future::{Future as _, poll_fn},
+    io::Cursor,
+    pin::pin,
+    task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_tungstenite::tungstenite::{
     Error, Message,
-    protocol::{Role, WebSocket, WebSocketConfig},
+    error::{CapacityError, ProtocolError},
+    protocol::frame::{
+        FrameHeader,
+        coding::{Control, Data, OpCode},
+    },
 };
 
-/// How much is read at once, in bytes. Every connection holds a buffer of this size, and it is zeroed each time
-/// the socket is looked at: large enough for a few chat messages, small enough for many connections.
-const READ_BUFFER: usize = 1024;
+use self::message::{Fragments, close, text};
+
+/// How much is read at once, in bytes, unless more of a message is known to come: a few chat messages.
+const READ: usize = 1024;
+/// How much room is made at once for the rest of a longer message, whatever length its header claims.
+const MOST: usize = 64 * 1024;
+/// The most that a control frame carries, in bytes.
+const MAX_CONTROL: usize = 125;
 
 /// Reads messages from one socket.
 pub struct Inbound<R> {
-    socket: WebSocket<Polled<R>>,
+    reader: R,
+    /// What was read and is no whole frame yet.
+    buffer: BytesMut,
+    /// The parts of a message that is not whole yet.
+    fragments: Option<Box<Fragments>>,
+    max_bytes: usize,
+    /// Whether the client has said its last word.
+    closed: bool,
+}
+
+/// A frame's payload, unmasked, and what it is.
+struct Payload {
+    opcode: OpCode,
+    is_final: bool,
+    bytes: BytesMut,
 }
 
 impl<R: AsyncRead + Unpin> Inbound<R> {
     /// Reads from `reader`, of which `part` was already read. Longer messages than `max_bytes` are an error.
-    pub fn new(reader: R, part: Vec<u8>, max_bytes: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(max_bytes))
-            .max_frame_size(Some(max_bytes));
-        let polled = Polled {
+    pub fn new(reader: R, part: &[u8], max_bytes: usize) -> Self {
+        Self {
             reader,
-            waker: Waker::noop().clone(),
-        };
-        let socket = WebSocket::from_partially_read(polled, part, Role::Server, Some(config));
-        Self { socket }
+            buffer: BytesMut::from(part),
+            fragments: None,
+            max_bytes,
+            closed: false,
+        }
     }
 
     /// The next message. After an error there is none, but [`Self::discard`] still works.
@@ -48,13 +72,111 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
-        let waker = &mut self.socket.get_mut().waker;
-        if !waker.will_wake(cx.waker()) {
-            waker.clone_from(cx.waker());
+        if self.closed {
+            return Poll::Ready(Err(Error::ConnectionClosed));
         }
-        match self.socket.read() {
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            other => Poll::Ready(other),
+        loop {
+            let missing = match self.frame()? {
+                Ok(payload) => match self.message(payload)? {
+                    Some(message) => return Poll::Ready(Ok(message)),
+                    None => continue,
+                },
+                Err(missing) => missing,
+            };
+            if ready!(self.poll_read(cx, missing))? == 0 {
+                let error = ProtocolError::ResetWithoutClosingHandshake;
+                return Poll::Ready(Err(error.into()));
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, missing: usize) -> Poll<std::io::Result<usize>> {
+        self.buffer.reserve(missing.clamp(READ, MOST));
+        let read = pin!(self.reader.read_buf(&mut self.buffer)).poll(cx);
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        read
+    }
+
+    /// The next frame, or how many bytes of it are missing at least.
+    fn frame(&mut self) -> Result<Result<Payload, usize>, Error> {
+        let mut cursor = Cursor::new(&self.buffer);
+        let Some((header, length)) = FrameHeader::parse(&mut cursor)? else {
+            return Ok(Err(1));
+        };
+        let begin = usize::try_from(cursor.position()).expect("a header is short");
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > self.max_bytes {
+            return Err(too_long(length, self.max_bytes));
+        }
+        let Some(mask) = header.mask else {
+            return Err(ProtocolError::UnmaskedFrameFromClient.into());
+        };
+        // No extension is negotiated that would give them a meaning.
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(ProtocolError::NonZeroReservedBits.into());
+        }
+        if matches!(header.opcode, OpCode::Control(_)) {
+            if !header.is_final {
+                return Err(ProtocolError::FragmentedControlFrame.into());
+            }
+            if length > MAX_CONTROL {
+                return Err(ProtocolError::ControlFrameTooBig.into());
+            }
+        }
+        let missing = (begin + length).saturating_sub(self.buffer.len());
+        if missing > 0 {
+            return Ok(Err(missing));
+        }
+        self.buffer.advance(begin);
+        let mut bytes = self.buffer.split_to(length);
+        unmask(&mut bytes, mask);
+        Ok(Ok(Payload {
+            opcode: header.opcode,
+            is_final: header.is_final,
+            bytes,
+        }))
+    }
+
+    /// The message that a frame is, or that it completes.
+    fn message(&mut self, payload: Payload) -> Result<Option<Message>, Error> {
+        let Payload {
+            opcode,
+            is_final,
+            bytes,
+        } = payload;
+        let data = match opcode {
+            OpCode::Control(Control::Ping) => return Ok(Some(Message::Ping(bytes.freeze()))),
+            OpCode::Control(Control::Pong) => return Ok(Some(Message::Pong(bytes.freeze()))),
+            OpCode::Control(Control::Close) => {
+                self.closed = true;
+                return close(&bytes.freeze()).map(|close| Some(Message::Close(close)));
+            }
+            OpCode::Control(Control::Reserved(code)) => {
+                return Err(ProtocolError::UnknownControlFrameType(code).into());
+            }
+            OpCode::Data(data) => data,
+        };
+        match (data, self.fragments.take()) {
+            (Data::Text, None) if is_final => text(bytes.freeze()).map(Some),
+            (Data::Binary, None) if is_final => Ok(Some(Message::Binary(bytes.freeze()))),
+            (Data::Text | Data::Binary, None) => {
+                let fragments = Fragments::begin(matches!(data, Data::Text), &bytes)?;
+                self.fragments = Some(Box::new(fragments));
+                Ok(None)
+            }
+            (Data::Continue, Some(mut fragments)) => {
+                fragments.add(&bytes, self.max_bytes)?;
+                if is_final {
+                    return fragments.end().map(Some);
+                }
+                self.fragments = Some(fragments);
+                Ok(None)
+            }
+            (Data::Continue, None) => Err(ProtocolError::UnexpectedContinueFrame.into()),
+            (data, Some(_)) => Err(ProtocolError::ExpectedFragment(data).into()),
+            (Data::Reserved(code), None) => Err(ProtocolError::UnknownDataFrameType(code).into()),
         }
     }
 
@@ -63,93 +185,25 @@ impl<R: AsyncRead + Unpin> Inbound<R> {
     /// A socket that is closed with unread bytes is reset, and the reset would overtake a close frame.
     pub async fn discard(&mut self) {
         let mut buffer = vec![0; 4096];
-        let reader = &mut self.socket.get_mut().reader;
-        while reader.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
+        while self.reader.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
     }
 }
 
-/// An asynchronous reader in the shape that tungstenite wants.
-struct Polled<R> {
-    reader: R,
-    waker: Waker,
+fn too_long(size: usize, max_size: usize) -> Error {
+    CapacityError::MessageTooLong { size, max_size }.into()
 }
 
-impl<R: AsyncRead + Unpin> Read for Polled<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(buffer);
-        let mut cx = Context::from_waker(&self.waker);
-        match Pin::new(&mut self.reader).poll_read(&mut cx, &mut buffer) {
-            Poll::Ready(result) => result.map(|()| buffer.filled().len()),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
+fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
+    // As whole words for as long as there are some.
+    let word = u64::from(u32::from_ne_bytes(mask)) * 0x1_0000_0001;
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for chunk in words {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ word).to_ne_bytes();
     }
-}
-
-impl<R> Write for Polled<R> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        Ok(buffer.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::AsyncWriteExt as _;
-    use tokio_tungstenite::tungstenite::{
-        Message,
-        protocol::{Role, WebSocket},
-    };
-
-    use super::Inbound;
-    use crate::Close;
-
-    /// What a client's library writes for these messages, masked.
-    fn wire(messages: &[Message]) -> Vec<u8> {
-        let socket = std::io::Cursor::new(Vec::new());
-        let mut client = WebSocket::from_raw_socket(socket, Role::Client, None);
-        for message in messages {
-            client.send(message.clone()).unwrap();
-        }
-        client.get_ref().get_ref().clone()
-    }
-
-    #[tokio::test]
-    async fn what_was_read_with_the_request_is_not_lost() {
-        let sent = [
-            Message::text("one"),
-            Message::Ping("x".into()),
-            Message::text("zwölf"),
-        ];
-        let wire = wire(&sent);
-        for split in 0..wire.len() {
-            let (mut client, server) = tokio::io::duplex(1024);
-            client.write_all(&wire[split..]).await.unwrap();
-            let mut inbound = Inbound::new(server, wire[..split].to_vec(), 100);
-            for message in &sent {
-                assert_eq!(&inbound.next().await.unwrap(), message);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn errors_are_told_apart() {
-        let long = wire(&[Message::text("x".repeat(101))]);
-        let unmasked = [0x81, 1, b'x'];
-        let reserved = [0xF1, 0x80, 0, 0, 0, 0];
-        let not_text = [0x81, 0x82, 0, 0, 0, 0, 0xC3, 0x28];
-        let cases: [(&[u8], Close); 5] = [
-            (&long, Close::TooLarge),
-            (&unmasked, Close::Protocol),
-            (&reserved, Close::Protocol),
-            (&not_text, Close::NotUtf8),
-            (&[], Close::Gone),
-        ];
-        for (bytes, close) in cases {
-            let mut inbound = Inbound::new(tokio::io::empty(), bytes.to_vec(), 100);
-            assert_eq!(Close::of_error(&inbound.next().await.unwrap_err()), close);
-        }
-    }
-}
+mod tests;

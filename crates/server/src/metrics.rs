@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 use protocol::ErrorCode;
 
-use crate::Close;
+use crate::{Close, batch::Sent};
 
 /// Every metric of the gateway.
 #[derive(Debug, Default)]
@@ -193,10 +193,10 @@ impl Metrics {
             .inc();
     }
 
-    /// A batch was written.
-    pub fn sent(&self, frames: usize, bytes: usize) {
-        self.frames_sent.inc_by(frames as u64);
-        self.sent_bytes.inc_by(bytes as u64);
+    /// Frames were written.
+    pub fn sent(&self, sent: Sent) {
+        self.frames_sent.inc_by(sent.frames as u64);
+        self.sent_bytes.inc_by(sent.bytes as u64);
     }
 
     /// An outbox was full, and this many frames were dropped with it.
@@ -211,14 +211,17 @@ mod tests {
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
     use super::Metrics;
-    use crate::Close;
+    use crate::{Close, batch::Sent};
 
     #[test]
     fn names_have_prefix_and_unit_and_labels_are_bounded() {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        metrics.sent(2, 10);
+        metrics.sent(Sent {
+            frames: 2,
+            bytes: 10,
+        });
         metrics.closed(Close::Slow);
         metrics.closed(Close::Peer(Some(4000)));
         metrics.closed(Close::Peer(Some(4001)));

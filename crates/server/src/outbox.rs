@@ -1,21 +1,26 @@
 //! What waits to be written to one connection, bounded in frames and in bytes.
 //!
 //! Whoever delivers never waits: an outbox that would overflow drops everything and asks its connection to close.
-//! An empty outbox holds no buffer. Never touches a socket.
+//! An empty outbox holds no buffer.
+//!
+//! It has the writing half of the socket, so that whoever delivers can write right away: a call costs less than having the
+//! connection's task do it. The task is woken where the socket does not take everything at once, and keeps the time.
 
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
+    io,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use protocol::centrifugo::Disconnect;
+use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::{Batch, Frame};
+use crate::{Batch, Frame, batch::Sent};
 
 /// How many bytes the writer takes at a time. Smaller than a bound, so that a slow client that still reads gets
 /// a batch through within the write timeout.
@@ -73,8 +78,12 @@ pub struct Outbox {
 struct State {
     frames: VecDeque<Frame>,
     bytes: usize,
-    /// What the writer took last and may not have written yet: it counts against the limits too.
+    /// What is taken from these and not written yet. Nothing else may be written meanwhile.
+    batch: Batch,
+    /// How many frames and bytes that was: they count against the limits too.
     writing: (usize, usize),
+    /// Absent before the connection begins and once it ends.
+    socket: Option<OwnedWriteHalf>,
     ping: bool,
     /// Why the connection is to be closed.
     kick: Option<Disconnect>,
@@ -112,9 +121,25 @@ impl Outbox {
 
     /// Delivers frames, all or none.
     pub fn push_all(&self, frames: &[Frame]) -> Pushed {
+        let (pushed, alone) = self.put(frames);
+        if let Some(state) = alone {
+            wake(state);
+        }
+        pushed
+    }
+
+    /// Puts frames in, all or none, to be written by [`Self::flush`]: whether that has to be called, it says too.
+    #[must_use]
+    pub(crate) fn put_all(&self, frames: &[Frame]) -> (Pushed, bool) {
+        let (pushed, alone) = self.put(frames);
+        (pushed, alone.is_some())
+    }
+
+    /// Puts frames in. If nothing waited there before, nobody knows of them yet.
+    fn put(&self, frames: &[Frame]) -> (Pushed, Option<MutexGuard<'_, State>>) {
         let mut state = self.lock();
         if self.signal.load(Ordering::Acquire) >= Signal::Kick as u8 {
-            return Pushed::Closed;
+            return (Pushed::Closed, None);
         }
         let was_idle = state.frames.is_empty();
         let bytes: usize = frames.iter().map(Frame::len).sum();
@@ -127,14 +152,34 @@ impl Outbox {
             state.bytes = 0;
             drop(state);
             self.ask(Signal::Slow);
-            return Pushed::Overflowed(dropped);
+            return (Pushed::Overflowed(dropped), None);
         }
         state.frames.extend(frames.iter().cloned());
         state.bytes += bytes;
-        if was_idle {
+        (Pushed::Queued, was_idle.then_some(state))
+    }
+
+    /// Writes what waits, as far as the socket takes it at once; the connection's task is woken for the rest.
+    pub(crate) fn flush(&self) -> Sent {
+        let mut sent = Sent::default();
+        let mut state = self.lock();
+        if !state.batch.is_empty() {
+            // The task is at it, and will look what else there is.
+            return sent;
+        }
+        while state.socket.is_some() && state.load() > 0 {
+            let State { socket, batch, .. } = &mut *state;
+            let written = socket.as_ref().map(|socket| batch.try_write(socket));
+            sent += batch.sent();
+            if !matches!(written, Some(Ok(()))) {
+                // What failed fails again where the task does it.
+                break;
+            }
+        }
+        if state.crowded || !state.frames.is_empty() || !state.batch.is_empty() {
             wake(state);
         }
-        Pushed::Queued
+        sent
     }
 
     /// Has a ping sent before everything that waits.
@@ -223,27 +268,46 @@ impl Outbox {
         .await;
     }
 
-    /// Waits until there is something to write, and moves it into the batch, which must be empty: it says that
-    /// what was taken before is written. Returns how many bytes it took.
-    pub async fn take(&self, batch: &mut Batch) -> usize {
+    /// Gives the outbox the socket that it is for.
+    pub fn open(&self, socket: OwnedWriteHalf) {
+        self.lock().socket = Some(socket);
+    }
+
+    /// Takes the socket back, and what was not written yet of what was begun: from now on the outbox writes nothing.
+    pub(crate) fn close(&self) -> (Option<OwnedWriteHalf>, Batch) {
+        let mut state = self.lock();
+        (state.socket.take(), std::mem::take(&mut state.batch))
+    }
+
+    /// Waits until there is something to write.
+    pub(crate) async fn filled(&self) {
         poll_fn(|_| {
             let mut state = self.lock();
-            let taken = state.take(batch, BATCH_BYTES);
+            let filled = !state.batch.is_empty() || state.load() > 0;
             if std::mem::take(&mut state.crowded) {
                 // Who waits for room was looked at before this made some.
                 wake(state);
             }
-            if taken > 0 {
-                Poll::Ready(taken)
+            if filled {
+                Poll::Ready(())
             } else {
                 Poll::Pending
             }
         })
-        .await
+        .await;
+    }
+
+    /// Writes what was begun, or waits until the socket takes more.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>) -> Poll<io::Result<Sent>> {
+        let mut state = self.lock();
+        let State { socket, batch, .. } = &mut *state;
+        let socket = socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        ready!(batch.poll_write(cx, socket))?;
+        Poll::Ready(Ok(batch.sent()))
     }
 
     /// Moves everything that waits into the batch.
-    pub fn take_rest(&self, batch: &mut Batch) {
+    pub(crate) fn take_rest(&self, batch: &mut Batch) {
         self.lock().take(batch, usize::MAX);
     }
 
@@ -273,6 +337,14 @@ impl State {
         self.frames = kept;
     }
 
+    /// Takes the next batch, once the one before is written; returns how many bytes it has.
+    fn load(&mut self) -> usize {
+        let mut batch = std::mem::take(&mut self.batch);
+        let bytes = self.take(&mut batch, BATCH_BYTES);
+        self.batch = batch;
+        bytes
+    }
+
     fn take(&mut self, batch: &mut Batch, most: usize) -> usize {
         let mut control = 0;
         let ping = std::mem::take(&mut self.ping).then(Frame::ping);
@@ -280,25 +352,30 @@ impl State {
             control += frame.len();
             batch.push(frame);
         }
-        let mut bytes = 0;
-        let mut count = 0;
-        while let Some(frame) = self.frames.front() {
-            if count > 0 && bytes + frame.len() > most {
-                break;
+        // Idle connections are many; a buffer each would be most of their memory. So it goes with what is in it.
+        let all = std::mem::take(&mut self.frames);
+        let (mut count, mut bytes) = (all.len(), self.bytes);
+        if bytes <= most {
+            batch.append(all);
+        } else {
+            self.frames = all;
+            (count, bytes) = (0, 0);
+            while let Some(frame) = self.frames.front()
+                && (count == 0 || bytes + frame.len() <= most)
+            {
+                bytes += frame.len();
+                count += 1;
+                self.frames
+                    .pop_front()
+                    .into_iter()
+                    .for_each(|frame| batch.push(frame));
             }
-            bytes += frame.len();
-            count += 1;
-            self.frames
-                .pop_front()
-                .into_iter()
-                .for_each(|frame| batch.push(frame));
+            if self.frames.is_empty() {
+                self.frames = VecDeque::new();
+            }
         }
         self.bytes -= bytes;
         self.writing = (count, bytes);
-        if self.frames.is_empty() {
-            // Idle connections are many; a buffer each would be most of their memory.
-            self.frames = VecDeque::new();
-        }
         control + bytes
     }
 }

@@ -100,12 +100,19 @@ pub struct PlainSession {
     place: Subscription,
     /// Whether the room's channel is followed here: what is said before would not come back to who said it.
     followed: bool,
-    jobs: RedisBackend,
+    jobs: Arc<RedisBackend>,
+    /// Made with the first message: most clients only listen.
+    sender: Option<Box<Sender>>,
     outbox: Arc<Outbox>,
-    in_flight: Arc<Semaphore>,
     max_in_flight: u32,
     pace: Option<Bucket>,
     metrics: Arc<Metrics>,
+}
+
+/// What it takes to hand in messages.
+struct Sender {
+    jobs: RedisBackend,
+    in_flight: Arc<Semaphore>,
 }
 
 impl PlainSession {
@@ -113,12 +120,11 @@ impl PlainSession {
     pub(crate) fn new(
         room: Room,
         place: Subscription,
-        jobs: RedisBackend,
+        jobs: Arc<RedisBackend>,
         outbox: Arc<Outbox>,
         max_in_flight: u32,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let in_flight = Arc::new(Semaphore::new(max_in_flight as usize));
         let bucket = room.terms.per_second.map(|most| {
             let most = most.max(1) as f32;
             Bucket::new(most, most * 2.0)
@@ -128,8 +134,8 @@ impl PlainSession {
             place,
             followed: false,
             jobs,
+            sender: None,
             outbox,
-            in_flight,
             max_in_flight,
             pace: bucket,
             metrics,
@@ -170,7 +176,14 @@ impl Session for PlainSession {
             self.followed = true;
         }
         let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
-        let permit = Arc::clone(&self.in_flight).acquire_owned().await;
+        let most = self.max_in_flight as usize;
+        let sender = self.sender.get_or_insert_with(|| {
+            Box::new(Sender {
+                jobs: RedisBackend::clone(&self.jobs),
+                in_flight: Arc::new(Semaphore::new(most)),
+            })
+        });
+        let permit = Arc::clone(&sender.in_flight).acquire_owned().await;
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
         let told = span.clone();
         let on_receipt = OnReceipt::new(move |result| {
@@ -186,7 +199,7 @@ impl Session for PlainSession {
         let task = TaskBuilder::new(job).data(on_receipt).build();
         // Feeding hands over at once; what comes of it is told by the receipt. An error here means that there
         // will be none.
-        if let Err(error) = self.jobs.feed(task).await {
+        if let Err(error) = sender.jobs.feed(task).await {
             span.end(&Err(error.clone()));
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
@@ -205,8 +218,10 @@ impl Session for PlainSession {
     }
 
     async fn settle(&mut self) {
-        // All permits are back when all are answered. The semaphore is never closed.
-        let _ = self.in_flight.acquire_many(self.max_in_flight).await;
+        if let Some(sender) = &self.sender {
+            // All permits are back when all are answered. The semaphore is never closed.
+            let _ = sender.in_flight.acquire_many(self.max_in_flight).await;
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Gateway {
     pub(crate) access: Arc<Access>,
     pub(crate) channels: Arc<Channels>,
     /// Each plain connection hands in through a clone of its own.
-    pub(crate) plain: RedisBackend,
+    pub(crate) plain: Arc<RedisBackend>,
     pub(crate) sessions: Arc<Shared>,
     /// How many connections came from each address.
     pub(crate) addresses: Arc<Users>,
@@ -154,7 +154,7 @@ impl Gateway {
                 let session = PlainSession::new(
                     room,
                     subscription,
-                    gateway.plain.clone(),
+                    Arc::clone(&gateway.plain),
                     Arc::clone(outbox),
                     gateway.max_in_flight,
                     Arc::clone(&gateway.metrics),
@@ -264,10 +264,10 @@ impl Gateway {
         let member = self.hub.join();
         let (reader, writer) = socket.stream.into_split();
         let outbox: Arc<Outbox> = Arc::clone(member.outbox());
+        outbox.open(writer);
         let (session, more) = open(self, &member);
         let connection = Connection {
-            inbound: Inbound::new(reader, socket.part, self.max_frame_bytes),
-            writer,
+            inbound: Inbound::new(reader, &socket.part, self.max_frame_bytes),
             session,
             outbox,
             timing,

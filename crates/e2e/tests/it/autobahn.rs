@@ -49,14 +49,14 @@ async fn echo(stream: TcpStream, id: u64) {
         bytes: 2 * MAX_BYTES,
     };
     let outbox = Arc::new(Outbox::new(limits));
+    outbox.open(writer);
     let timing = Timing {
         ping_interval: Duration::from_secs(60),
         idle_timeout: Duration::from_secs(120),
         write_timeout: Duration::from_secs(20),
     };
     let connection = Connection {
-        inbound: Inbound::new(reader, Vec::new(), MAX_BYTES),
-        writer,
+        inbound: Inbound::new(reader, &[], MAX_BYTES),
         session: Echo(Arc::clone(&outbox)),
         outbox,
         timing,

@@ -1,10 +1,10 @@
 //! One session in a channel: what it gets, and what it is spared.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 use protocol::centrifugo::{Disconnect, Unsubscribe, unsubscribed};
 
-use crate::{Frame, Outbox, encode::Encoded, outbox::Pushed};
+use crate::{Frame, Outbox, encode::Encoded};
 
 /// How many frames, and about how many bytes, are given at once of what was kept back.
 const PART: usize = 64;
@@ -74,10 +74,10 @@ impl Pending {
 }
 
 impl Subscriber {
-    /// Delivers what it was not given from the log.
-    pub(super) fn take(&mut self, events: &Encoded) -> Pushed {
+    /// What it was not given from the log.
+    pub(super) fn fresh<'a>(&mut self, events: &'a Encoded) -> Cow<'a, [Frame]> {
         if self.given == 0 {
-            return self.outbox.push_all(&events.pushes);
+            return Cow::Borrowed(&events.pushes);
         }
         let given = self.given;
         if events.last >= given {
@@ -85,8 +85,7 @@ impl Subscriber {
         }
         let frames = events.offsets.iter().zip(&events.pushes);
         let new = frames.filter(|(offset, _)| **offset == 0 || **offset > given);
-        let new: Vec<_> = new.map(|(_, frame)| frame.clone()).collect();
-        self.outbox.push_all(&new)
+        new.map(|(_, frame)| frame.clone()).collect()
     }
 
     /// Its position is lost.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use broker::{Envelope, Feed, Feeds, Position};
-use futures_util::FutureExt as _;
 use protocol::{Channel as Name, QueueName, Topic, centrifugo::PING};
 
 use super::{Channels, Subscription, Wish};
@@ -50,7 +49,12 @@ impl Bench {
         let json = format!(r#"{{"epoch":"e","offset":{offset},"event":{{"type":"log"}}}}"#);
         let event: Envelope<'_> = serde_json::from_str(&json).unwrap();
         for encoded in Encoded::of(NAME, Encoding::Events, &[event], (false, true)) {
-            self.subscription.channel.deliver(&encoded, &self.metrics);
+            let mut due = Vec::new();
+            let channel = &self.subscription.channel;
+            channel.deliver(&encoded, &self.metrics, &mut due);
+            for outbox in due {
+                outbox.flush();
+            }
         }
     }
 
@@ -65,7 +69,7 @@ impl Bench {
     fn waiting(&self) -> usize {
         self.outbox.push(Frame::text(PING));
         let mut batch = Batch::default();
-        self.outbox.take(&mut batch).now_or_never().unwrap();
+        self.outbox.take_rest(&mut batch);
         batch.len() - 1
     }
 }
