@@ -84,7 +84,7 @@ fn read() -> Box<dyn FnMut()> {
         .send(Message::text(TEXT))
         .expect("there is room for a message");
     let wire = client.get_ref().get_ref().clone();
-    let mut inbound = Inbound::new(Chatterbox(Cursor::new(wire)), Vec::new(), 1_000);
+    let mut inbound = Inbound::new(Chatterbox(Cursor::new(wire)), &[], 1_000);
     Box::new(move || {
         let read = inbound.next().now_or_never();
         assert!(matches!(black_box(read), Some(Ok(Message::Text(_)))));

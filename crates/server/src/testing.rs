@@ -7,6 +7,7 @@ use std::sync::Arc;
 use broker::{Envelope, Feed, Feeds, Listener as _, Position};
 use protocol::Job;
 use service::Readiness;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Batch, Hub, Limits, Membership, Metrics, Room,
@@ -73,6 +74,7 @@ impl Crowd {
             channels,
             subscribed: Readiness::new().check("redis"),
             metrics,
+            tracker: TaskTracker::new(),
         };
         delivery.begins(&feed, &Position::default());
         Self {
