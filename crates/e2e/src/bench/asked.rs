@@ -43,7 +43,7 @@ pub async fn run(plan: &Plan, say: Say<'_>) -> anyhow::Result<Report> {
         let wanted = |party| !plan.quick && parties.contains(&party);
         let wanted = Wanted {
             bullmq_rust: wanted(Party::Queue(Queue::BullmqRust)),
-            sockudo: wanted(Party::Relay(Relay::Sockudo)),
+            sockudo: plan.sockudo && wanted(Party::Relay(Relay::Sockudo)),
         };
         Peers::install(&Peers::folder(), wanted)
     });

@@ -13,6 +13,8 @@ pub struct Plan {
     pub only: Vec<String>,
     /// Whether peers are measured too.
     pub peers: bool,
+    /// Whether Sockudo is built where it is missing, which takes up to half an hour.
+    pub sockudo: bool,
 }
 
 impl Plan {
@@ -79,6 +81,7 @@ mod tests {
             turns: 1,
             only: only.iter().map(|name| (*name).to_owned()).collect(),
             peers: false,
+            sockudo: false,
         };
         let idle = plan(&["idle"], false);
         let wanted = ["idle-p50", "idle", "idles", "path-one"].map(|name| idle.wants(name));

@@ -24,6 +24,9 @@ struct Args {
     /// Measure this project only
     #[arg(long)]
     without_peers: bool,
+    /// Build Sockudo too, where it is missing: ten minutes to half an hour, and wants protoc with its well-known types
+    #[arg(long)]
+    sockudo: bool,
     /// Write the figures there, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -52,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         turns: args.turns.unwrap_or(if args.quick { 2 } else { 5 }).into(),
         only: args.only,
         peers: !args.without_peers,
+        sockudo: args.sockudo,
     };
     let report = bench::run(&plan, &|line| eprintln!("{line}")).await?;
     println!("{}", bench::table(&report));
