@@ -308,7 +308,7 @@ impl Submission {
                 "{} {} {}",
                 options.max_attempts,
                 options.priority.line(),
-                options.events.as_str()
+                level(options.events)
             ));
         // What scripts only copy comes as it is stored: `lua/job.lua` says how.
         let stored_topic = if topic == id { "=" } else { topic };
@@ -341,6 +341,14 @@ impl Submission {
             (None, EventLevel::Outcome) => "-".into(),
         };
         call.arg(&*say);
+    }
+}
+
+/// A level as it is stored: see `lua/job.lua`.
+const fn level(events: EventLevel) -> char {
+    match events {
+        EventLevel::All => 'a',
+        EventLevel::Outcome => 'o',
     }
 }
 

@@ -251,7 +251,7 @@ mod tests {
 
     fn row(id: &str, kind: &str, payload: &[u8]) -> [Value; 3] {
         let mut record = format!(
-            "active 2 0 worker=w;5 1 all 1 r {kind} public lobby {}\n",
+            "active 2 0 worker=w;5 1 a 1 r {kind} public lobby {}\n",
             payload.len()
         )
         .into_bytes();

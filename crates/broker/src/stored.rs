@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_scripts_write_it() {
-        let record = b"failed 3 1 place=7 error=4;5 2 all 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b\n{\"a\":\n}xxoops";
+        let record = b"failed 3 1 place=7 error=4;5 2 a 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b\n{\"a\":\n}xxoops";
         let stored = Stored::read(record).unwrap();
         assert_eq!(
             (stored.state, stored.attempt, stored.back),
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_payload_may_be_apart() {
-        let record = b"waiting;5 1 all 1 r chat alice room 3 extra=2 apart=1\nxo";
+        let record = b"waiting;5 1 a 1 r chat alice room 3 extra=2 apart=1\nxo";
         let stored = Stored::read(record).unwrap();
         assert_eq!(stored.topic, Some("room"));
         assert_eq!(stored.payload(b"\"a\""), b"\"a\"");
@@ -163,7 +163,7 @@ mod tests {
             &b""[..],
             b"waiting",
             b"waiting;0 0\n",
-            b"waiting x 0;5 1 all 1 r chat a = 0\n",
+            b"waiting x 0;5 1 a 1 r chat a = 0\n",
             b"\xff\n",
         ] {
             assert!(Stored::read(record).is_none(), "{record:?}");

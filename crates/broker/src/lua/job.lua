@@ -1,7 +1,7 @@
 -- Jobs. One is stored as one string. Its first line has a front, which changes, and what is fixed when it comes in:
 --   <state>[ <attempt> <back>[ <name>=<value>]…];
 --   <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
--- `=` as topic is the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
+-- `events` is `a` for all or `o` for its outcome, `=` as topic the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
 -- workers read, and its outcome. A long payload is apart, in a key of its own that is written once. Jobs are read once a
 -- script, and written once, at its end. `stored.rs` reads the same form.
 local touched = {}
@@ -13,7 +13,7 @@ local absent = { attempt = 0, bytes = 0 }
 -- What can't be read can still end, so that it does not stop the others.
 local function damaged(id, raw)
   return { id = id, state = string.match(raw, '^%l+'), damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
-    fixed = '1 1 outcome 0 0 unknown public = 0', events = 'outcome', created = '0', born = '0', kind = 'unknown',
+    fixed = '1 1 o 0 0 unknown public = 0', events = 'o', created = '0', born = '0', kind = 'unknown',
     tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
 end
 

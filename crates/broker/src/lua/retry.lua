@@ -25,7 +25,7 @@ for i = 1, n do
     set_outcome(job)
     touch(job)
     enlist(id, job.priority, job.tenant, next_number(), job.bytes)
-    if job.events == 'all' then append(job.topic, event('queued', id, job.kind, job.attempt)) end
+    if job.events == 'a' then append(job.topic, event('queued', id, job.kind, job.attempt)) end
     count('rerun')
     reply[i] = 'ok'
   end

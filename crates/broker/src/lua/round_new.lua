@@ -89,7 +89,7 @@ local function take_new(tenant, popped, keys, from)
     local raw = raws[id]
     local kind, size
     if raw and not jobs[id] and string.byte(raw, 8) == 59 then
-      kind, size = string.match(raw, '^waiting;%d+ %d outcome %d+ %w+ (%S+) %S+ %S+ (%d+)\n')
+      kind, size = string.match(raw, '^waiting;%d+ %d o %d+ %w+ (%S+) %S+ %S+ (%d+)\n')
     end
     if not kind or not knows(kind) then
       stop = i

@@ -58,7 +58,7 @@ local function sweep(most)
       elseif has_attempts(job) then
         set_outcome(job, 'error', lost)
         to_line(id, job)
-        if job.events == 'all' then append(job.topic, event('retrying', id, job.kind, job.attempt, nil, lost)) end
+        if job.events == 'a' then append(job.topic, event('retrying', id, job.kind, job.attempt, nil, lost)) end
       else
         close(id, job, 'failed', nil, lost)
       end

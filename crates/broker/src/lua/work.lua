@@ -50,7 +50,7 @@ for i = done + 1, over and 0 or ops do
         add('delayed', due, id)
         change('bytes', job.bytes)
         change_tenant('w', job.tenant, 1)
-        if job.events == 'all' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
+        if job.events == 'a' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
         count('retried')
       elseif op == 'back' then
         job.back = job.back + 1
@@ -115,7 +115,7 @@ local function take(id, place, tenant)
   local job = read(id)
   if job.damaged then
     leave_line(tenant, 0)
-    job.fixed = '1 1 outcome 0 0 unknown ' .. tenant .. ' = 0'
+    job.fixed = '1 1 o 0 0 unknown ' .. tenant .. ' = 0'
     return close(id, job, 'failed', nil, broken)
   end
   -- It is lost.
@@ -142,7 +142,7 @@ local function take(id, place, tenant)
   job.state, job.worker, job.started, job.place = 'active', worker, now, place
   touch(job)
   change_tenant('a', job.tenant, 1)
-  if job.events == 'all' then
+  if job.events == 'a' then
     job.from = int(open(job.topic).offset + 1)
     local json = event('started', id, job.kind, job.attempt)
     append(job.topic, string.sub(json, 1, -2) .. ',"from":' .. job.from .. '}')

@@ -8,6 +8,7 @@ use e2e::bench::{self, Plan};
 
 /// Measures this project and its peers in turn, each time with a Redis of its own (append-only file, synced each
 /// second). `cargo xtask bench` builds everything first.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Args {
