@@ -15,6 +15,7 @@ mod raw;
 mod real;
 mod shift;
 mod stored;
+mod tally;
 mod world;
 
 use broker::testing::TestRedis;

@@ -10,6 +10,7 @@ use super::{
     op::{KINDS, TENANTS, WORKERS},
     raw::{Dump, Value},
     stored::Stored,
+    tally,
     world::{BASE, Fits, World, same},
 };
 
@@ -19,10 +20,10 @@ const FIXED: [&str; 3] = ["count", "settings", "overrides"];
 const EXPIRING: [&str; 5] = ["worker:", "kind:", "round:", "inbox:", "rate:"];
 
 /// A dump of which what was compared is taken away.
-struct Rest<'a>(BTreeMap<&'a str, &'a Value>);
+pub struct Rest<'a>(BTreeMap<&'a str, &'a Value>);
 
 impl<'a> Rest<'a> {
-    fn take(&mut self, key: &str) -> Option<&'a Value> {
+    pub fn take(&mut self, key: &str) -> Option<&'a Value> {
         self.0.remove(key)
     }
 
@@ -44,8 +45,8 @@ impl World<'_> {
         check_jobs(&self.book, &mut rest)?;
         check_lines(&self.book, &mut rest)?;
         check_sets(&self.book, dump, &mut rest)?;
-        check_counters(&self.book, &mut rest)?;
-        check_due(dump)?;
+        tally::check_counters(&self.book, &mut rest)?;
+        tally::check_due(dump)?;
         self.check_logs(dump, &mut rest)?;
         self.check_words(&mut rest)?;
         check_keys(&self.book, &mut rest)?;
@@ -327,66 +328,6 @@ fn check_sets(book: &Book, dump: &Dump, rest: &mut Rest<'_>) -> Fits {
                 .get(&format!("{BASE}count"))
                 .and_then(|count| count.field(&field));
             same(&field, &is.unwrap_or("0").to_owned(), &kept.to_string())?;
-        }
-    }
-    Ok(())
-}
-
-fn check_counters(book: &Book, rest: &mut Rest<'_>) -> Fits {
-    let numbers = |value: Option<&Value>| -> BTreeMap<String, u64> {
-        let pairs = value.into_iter().flat_map(Value::pairs);
-        pairs
-            .map(|(field, n)| (field.to_owned(), n.parse().unwrap_or(u64::MAX)))
-            .collect()
-    };
-    let mut tenants = BTreeMap::new();
-    for (tenant, name) in TENANTS.iter().enumerate() {
-        tenants.insert(format!("w:{name}"), book.tenant_holds(tenant));
-        tenants.insert(format!("a:{name}"), book.tenant_active(tenant));
-    }
-    tenants.retain(|_, n| *n > 0);
-    same("tenants", &numbers(rest.take("tenants")), &tenants)?;
-    let mut count = numbers(rest.take("count"));
-    let mut is = |name: &str| count.remove(name).unwrap_or(0);
-    let totals = book.totals.keys();
-    let totals: BTreeMap<_, _> = totals.map(|name| (*name, is(name))).collect();
-    same("totals", &totals, &book.totals)?;
-    let waiting = book.in_state(JobState::Waiting).len() as u64;
-    same(
-        "waiting and bytes",
-        &(is("waiting"), is("bytes")),
-        &(waiting, book.bytes()),
-    )?;
-    for name in [
-        "enqueued",
-        "completed",
-        "failed",
-        "lost",
-        "stale",
-        "retried",
-    ] {
-        same(name, &is(name), &0)?;
-    }
-    Ok(())
-}
-
-/// Nothing falls due before the queue looks for it.
-fn check_due(dump: &Dump) -> Fits {
-    let count = dump.get(&format!("{BASE}count"));
-    let due = count.and_then(|count| count.field("due"));
-    let due: u64 = due.map_or(0, |due| due.parse().unwrap());
-    for set in ["delayed", "active", "parked", "expiring"] {
-        for (member, score) in dump
-            .get(&format!("{BASE}{set}"))
-            .into_iter()
-            .flat_map(Value::pairs)
-        {
-            let score: f64 = score.parse().unwrap();
-            if score < due as f64 {
-                return Err(format!(
-                    "{member} of {set} is due at {score}, and looked for at {due}"
-                ));
-            }
         }
     }
     Ok(())
