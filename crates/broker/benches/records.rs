@@ -16,20 +16,12 @@ const WAITING: &[u8] = b"waiting;5 1 o 1772710371830 a1b2c3 chat public lobby 46
 /// As it is when it has been tried, with everything that there may be.
 const COMPLETED: &[u8] = b"completed 3 1 worker=worker-01KAT5X2M1RRD3Z8A0V5B9C7QE started=1772710371835 place=172 finished=1772710371837 kept=640 log=7:1:1024:a1b2c3:kqzftabc result=31;5 2 all 1772710371830 a1b2c3 report acme = 12 extra=16 key=report-2026-11 expires=1772710431830\n{\"month\":11}{\"timeout\":3000}{\"pages\":12,\"time\":1772710371}";
 
-const fn case(name: &'static str, times: u32, prepare: fn() -> Box<dyn FnMut()>) -> Case {
-    Case {
-        name,
-        times,
-        prepare,
-    }
-}
-
 const CASES: &[Case] = &[
-    case("stored/waiting", 1_000, || read(WAITING)),
-    case("stored/completed", 1_000, || read(COMPLETED)),
-    case("feeds/1-message-of-1", 1_000, || receive(1, 1)),
-    case("feeds/1-message-of-16", 500, || receive(1, 16)),
-    case("feeds/16-messages-of-1", 500, || receive(16, 1)),
+    Case::new("stored/waiting", 1_000, || read(WAITING)),
+    Case::new("stored/completed", 1_000, || read(COMPLETED)),
+    Case::new("feeds/1-message-of-1", 1_000, || receive(1, 1)),
+    Case::new("feeds/1-message-of-16", 500, || receive(1, 16)),
+    Case::new("feeds/16-messages-of-1", 500, || receive(16, 1)),
 ];
 
 fn main() -> ExitCode {

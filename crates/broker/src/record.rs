@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Keys, Redis, extra::Extra, stored::Stored};
 
+/// How much of a stored job is read for a list: its head, and a payload that is not apart.
+const HEAD_BYTES: isize = 4096;
+
 impl Redis {
     /// Reads jobs with all that is known of them, in the order of their ids; those that are not there are left out.
     pub(crate) async fn records(
@@ -30,12 +33,7 @@ impl Redis {
             })
             .collect())
     }
-}
 
-/// How much of a stored job is read for a list: its head, and a payload that is not apart.
-const HEAD_BYTES: isize = 4096;
-
-impl Redis {
     /// Reads jobs without payloads and results, which may be long: a list of them takes little memory here and in Redis.
     pub(crate) async fn summaries(
         &self,

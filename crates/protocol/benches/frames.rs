@@ -21,12 +21,7 @@ const RPC: &str = r#"{"id":4,"rpc":{"method":"submit","data":{"kind":"report","p
 const EVENT: &str = r#"{"type":"completed","job":"01KAT5X2M1RRD3Z8A0V5B9C7QE","kind":"chat","attempt":1,"time":1772710371837,"data":{"msg":"message with forty characters, or so","time":1772710371837}}"#;
 
 const fn case(name: &'static str, prepare: fn() -> Box<dyn FnMut()>) -> Case {
-    let times = 1_000;
-    Case {
-        name,
-        times,
-        prepare,
-    }
+    Case::new(name, 1_000, prepare)
 }
 
 const CASES: &[Case] = &[

@@ -25,29 +25,21 @@ const TEXT: &str = "message with forty characters, or so";
 const QUEUED: &str = r#"{"epoch":"kqzftabc","offset":41,"event":{"type":"queued","job":"01KAT5X2M1RRD3Z8A0V5B9C7QE","kind":"chat","attempt":0,"time":1772710371830,"data":"message with forty characters, or so"}}"#;
 const COMPLETED: &str = r#"{"epoch":"kqzftabc","offset":42,"event":{"type":"completed","job":"01KAT5X2M1RRD3Z8A0V5B9C7QE","kind":"chat","attempt":1,"time":1772710371837,"data":{"msg":"message with forty characters, or so","time":1772710371837}}}"#;
 
-const fn case(name: &'static str, times: u32, prepare: fn() -> Box<dyn FnMut()>) -> Case {
-    Case {
-        name,
-        times,
-        prepare,
-    }
-}
-
 const CASES: &[Case] = &[
-    case("frame/read", 1_000, read),
-    case("frame/write", 1_000, || {
+    Case::new("frame/read", 1_000, read),
+    Case::new("frame/write", 1_000, || {
         made(|| Frame::text(black_box(TEXT)))
     }),
-    case("frame/job", 1_000, || made(|| chat_job(black_box(TEXT)))),
-    case("encode/queued/plain", 1_000, || encoded(QUEUED, true)),
-    case("encode/completed/plain", 1_000, || encoded(COMPLETED, true)),
-    case("encode/completed/session", 1_000, || {
+    Case::new("frame/job", 1_000, || made(|| chat_job(black_box(TEXT)))),
+    Case::new("encode/queued/plain", 1_000, || encoded(QUEUED, true)),
+    Case::new("encode/completed/plain", 1_000, || encoded(COMPLETED, true)),
+    Case::new("encode/completed/session", 1_000, || {
         encoded(COMPLETED, false)
     }),
-    case("deliver/plain/1", 500, || deliver(1, true)),
-    case("deliver/plain/1000", 20, || deliver(1_000, true)),
-    case("deliver/session/1", 500, || deliver(1, false)),
-    case("deliver/session/1000", 20, || deliver(1_000, false)),
+    Case::new("deliver/plain/1", 500, || deliver(1, true)),
+    Case::new("deliver/plain/1000", 20, || deliver(1_000, true)),
+    Case::new("deliver/session/1", 500, || deliver(1, false)),
+    Case::new("deliver/session/1000", 20, || deliver(1_000, false)),
 ];
 
 fn main() -> ExitCode {

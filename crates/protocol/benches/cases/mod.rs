@@ -17,6 +17,21 @@ pub(crate) struct Case {
     pub(crate) prepare: fn() -> Box<dyn FnMut()>,
 }
 
+impl Case {
+    /// A case; see its fields.
+    pub(crate) const fn new(
+        name: &'static str,
+        times: u32,
+        prepare: fn() -> Box<dyn FnMut()>,
+    ) -> Self {
+        Self {
+            name,
+            times,
+            prepare,
+        }
+    }
+}
+
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)

@@ -50,7 +50,7 @@ pub(in crate::bench) fn report() -> Report {
                         &[5_100.0, 4_400.0, 4_900.0],
                         Some("Node.js at full load"),
                     ),
-                    side("sockudo", &[], Some("not asked for")),
+                    side("sockudo", &[], Some("skipped: not asked for")),
                 ],
             ),
             row(

@@ -163,7 +163,7 @@ fn answers(row: &Row, side: &Side, is_ours: bool, best: Option<f64>) -> String {
     let name = format!("{mark}{}{mark}", cell(&side.name));
     let Some(summary) = Summary::of(side) else {
         let why = side.note.as_deref().unwrap_or("no word why");
-        return format!("| {name} | – | skipped: {} | – | 0 | – |", cell(why));
+        return format!("| {name} | – | {} | – | 0 | – |", cell(why));
     };
     let times = best.map(|best| format!("{}×", figure(row.times_better(summary.median, best))));
     format!(
