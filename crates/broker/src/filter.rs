@@ -48,7 +48,7 @@ impl JobFilter {
 fn says(job: &JobRecord, text: &str) -> bool {
     let text = text.to_lowercase();
     let id = job.id.to_string();
-    let key = job.key.as_ref().map(|key| key.as_str());
+    let key = job.key.as_ref().map(protocol::IdempotencyKey::as_str);
     let error = job.error.as_ref();
     let words = [
         Some(id.as_str()),
