@@ -17,6 +17,7 @@ mod load;
 mod page;
 mod peers;
 mod promises;
+mod properties;
 mod redis_faults;
 mod sdk;
 mod stop;
