@@ -138,6 +138,11 @@ impl Schedule {
     pub fn validate(&self) -> Result<(), InvalidSchedule> {
         let job = self.job.to_job(None);
         job.validate()?;
+        let topic = self.job.topic.as_ref();
+        // The channel of a job is its own, and its jobs have other ids.
+        if topic.is_some_and(|topic| topic.as_str().parse::<JobId>().is_ok()) {
+            return Err(InvalidJob::Topic.into());
+        }
         let bytes = self.stored().len();
         if bytes > MAX_SCHEDULE_BYTES {
             return Err(InvalidSchedule::TooLarge(bytes));

@@ -1,6 +1,7 @@
 //! The queue manager and the operator's command line.
 //!
-//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is its one loop.
+//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is one of its loops, and
+//!   [`Scheduler`], which hands in what schedules say, the other.
 //! - The commands look at jobs and change them, through `broker` alone.
 //!
 //! Nothing here is on a message's path, and nothing here holds state of its own: any number of managers may run,
@@ -17,6 +18,7 @@ mod manager;
 mod metrics;
 mod output;
 mod progress;
+mod schedules;
 mod survey;
 mod table;
 mod text;
@@ -32,6 +34,10 @@ pub use commands::{
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};
 pub use metrics::Metrics;
+pub use schedules::{
+    FileChange, FileError, InvalidPlan, Plan, Ran, ScheduleBook, ScheduleError, ScheduleFile,
+    Scheduler,
+};
 pub use survey::QueueStats;
 pub use text::millis::{Millis, MillisError};
 pub use upkeep::Upkeep;

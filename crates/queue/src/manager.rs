@@ -1,9 +1,10 @@
-//! Puts the manager together: one loop of upkeep, and what it tells those who watch over it.
+//! Puts the manager together: a loop of upkeep, one of schedules, and what it tells those who watch over it.
 //!
 //! Never waits for Redis: without it the manager runs, says so, and is not ready.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -19,7 +20,7 @@ use service::{
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::{Metrics, Upkeep};
+use crate::{Metrics, ScheduleFile, Scheduler, Upkeep};
 
 /// Where health is served unless said otherwise.
 const HEALTH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
@@ -33,6 +34,9 @@ pub struct ManagerArgs {
     /// How long to rest between two rounds of maintenance, in milliseconds
     #[arg(long, env = "MAINTENANCE_INTERVAL_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub interval_ms: u64,
+    /// A file of schedules, JSON or TOML: all that come from it are made to be as it says when the manager starts
+    #[arg(long, env = "SCHEDULES_FILE", value_name = "FILE")]
+    pub schedules: Option<PathBuf>,
     /// What is kept, and for how long.
     #[command(flatten)]
     pub keep: QueueArgs,
@@ -52,6 +56,7 @@ pub struct Manager {
     redis: Redis,
     args: ManagerArgs,
     listener: TcpListener,
+    file: Option<ScheduleFile>,
 }
 
 impl Manager {
@@ -65,6 +70,8 @@ impl Manager {
 
     /// Binds the health endpoints. Redis is not needed yet.
     pub async fn build(redis: Redis, args: ManagerArgs) -> anyhow::Result<Self> {
+        let file = args.schedules.as_deref().map(ScheduleFile::read);
+        let file = file.transpose()?;
         let address = args.listen.unwrap_or(HEALTH);
         let listener =
             listen::bind_or_free(address, args.exposure.insecure, args.listen.is_some()).await?;
@@ -72,6 +79,7 @@ impl Manager {
             redis,
             args,
             listener,
+            file,
         })
     }
 
@@ -96,6 +104,14 @@ impl Manager {
         let metrics = Metrics::new(&mut registry);
         let check = readiness.check("redis");
         let redis = self.redis.clone();
+        let scheduler = Scheduler::new(
+            self.redis.clone(),
+            self.args.keep.clone(),
+            metrics.clone(),
+            lifecycle.tracker().clone(),
+            lifecycle.hard(),
+        )
+        .with_file(self.file);
         let upkeep = Upkeep::new(self.redis, self.args.keep, metrics, check);
         let router = health::router(readiness.clone(), Arc::new(registry));
         let soft = lifecycle.soft();
@@ -107,6 +123,7 @@ impl Manager {
         });
         let interval = Duration::from_millis(self.args.interval_ms);
         lifecycle.spawn("health", health::serve(self.listener, router, soft.clone()));
+        lifecycle.spawn("schedules", scheduler.run(soft.clone()));
         lifecycle.spawn("upkeep", async move {
             upkeep.run(interval, soft).await;
             readiness.drain();
