@@ -9,11 +9,12 @@ use std::{
 };
 
 use broker::{
-    Backoff, Claim, Claims, Error, Inspector, Producer, ProducerConfig, QueueArgs, Redis,
+    Backoff, Claim, Claims, Error, Inspector, Producer, ProducerConfig, QueueArgs, Receipt, Redis,
     Schedules, Settlement, SubmitError,
 };
 use futures_util::future::join_all;
 use protocol::{LastRun, QueueName, Schedule};
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info, warn};
 
@@ -44,13 +45,8 @@ pub struct Ran {
     pub rest: Duration,
 }
 
-/// What became of a run.
-enum Handed {
-    New,
-    Known,
-    Never,
-    Later,
-}
+/// Where what became of a run is told.
+type Answer = oneshot::Receiver<Result<Receipt, SubmitError>>;
 
 /// Hands in what schedules say, for all queues under a prefix.
 pub struct Scheduler {
@@ -286,19 +282,15 @@ async fn turn(producer: &Producer, claim: &Claim, now: u64, most: usize, began: 
     if due.runs.first() != Some(&claim.due) {
         info!(%queue, schedule = %name, from = claim.due, "missed runs are skipped");
     }
-    let runs = due
-        .runs
-        .iter()
-        .map(|at| hand_in(producer, schedule, *at, began));
+    // One after the other, so that the oldest is first in line; what becomes of them is waited for together.
+    let mut handed = Vec::with_capacity(due.runs.len());
+    for at in due.runs {
+        handed.push((at, hand_in(producer, schedule, at, began).await));
+    }
     let mut last = None;
-    for (handed, run) in join_all(runs).await {
-        match handed {
-            Handed::New => turn.new += 1,
-            Handed::Known => turn.known += 1,
-            Handed::Never => {}
-            Handed::Later => turn.refused += 1,
-        }
-        last = run.or(last);
+    for (at, answer) in handed {
+        let answer = answer.await.unwrap_or(Err(SubmitError::Stopping));
+        last = turn.count(queue, schedule, at, answer).or(last);
     }
     if turn.refused == 0 {
         turn.end = Some(Settlement {
@@ -310,35 +302,55 @@ async fn turn(producer: &Producer, claim: &Claim, now: u64, most: usize, began: 
     turn
 }
 
-async fn hand_in(
-    producer: &Producer,
-    schedule: &Schedule,
-    at: u64,
-    began: Instant,
-) -> (Handed, Option<LastRun>) {
-    let (queue, name) = (producer.queue(), &schedule.name);
-    let Ok(run) = Run::of(schedule, at) else {
-        return (Handed::Never, None);
-    };
-    // This process may have stood still, and the schedule be another manager's by now.
-    if began.elapsed() > HALF {
-        return (Handed::Later, None);
+/// Hands in one run, and says where to hear what became of it.
+async fn hand_in(producer: &Producer, schedule: &Schedule, at: u64, began: Instant) -> Answer {
+    let (tell, answer) = oneshot::channel();
+    match Run::of(schedule, at) {
+        // This process may have stood still, and the schedule be another manager's by now.
+        Ok(run) if began.elapsed() < HALF => {
+            let told = move |result| drop(tell.send(result));
+            producer.hand_in(run.id, run.job, told).await;
+        }
+        _ => drop(tell.send(Err(SubmitError::Unconfirmed))),
     }
-    let ran = |job| Some(LastRun { at, job });
-    match producer.submit(run.id, run.job).await {
-        Ok(receipt) if receipt.duplicate => (Handed::Known, ran(receipt.id)),
-        Ok(receipt) => (Handed::New, ran(receipt.id)),
-        Err(SubmitError::Conflict) => {
-            warn!(%queue, schedule = %name, at, "a run was handed in before, and otherwise");
-            (Handed::Known, ran(run.id))
+    answer
+}
+
+impl Turn {
+    /// Counts what became of a run; gives it if it is a job now.
+    fn count(
+        &mut self,
+        queue: &QueueName,
+        schedule: &Schedule,
+        at: u64,
+        answer: Result<Receipt, SubmitError>,
+    ) -> Option<LastRun> {
+        let name = &schedule.name;
+        match answer {
+            Ok(receipt) => {
+                if receipt.duplicate {
+                    self.known += 1;
+                } else {
+                    self.new += 1;
+                }
+                return Some(LastRun {
+                    at,
+                    job: receipt.id,
+                });
+            }
+            Err(SubmitError::Conflict) => {
+                warn!(%queue, schedule = %name, at, "a run was handed in before, and otherwise");
+                self.known += 1;
+            }
+            // It would never be taken.
+            Err(SubmitError::Invalid(error)) => {
+                error!(%queue, schedule = %name, at, %error, "a run is given up");
+            }
+            Err(error) => {
+                warn!(%queue, schedule = %name, at, %error, "a run is not taken now");
+                self.refused += 1;
+            }
         }
-        Err(SubmitError::Invalid(error)) => {
-            error!(%queue, schedule = %name, at, %error, "a run is given up");
-            (Handed::Never, None)
-        }
-        Err(error) => {
-            warn!(%queue, schedule = %name, at, %error, "a run is not taken now");
-            (Handed::Later, None)
-        }
+        None
     }
 }
