@@ -18,6 +18,7 @@ mod page;
 mod peers;
 mod promises;
 mod redis_faults;
+mod schedules;
 mod sdk;
 mod stop;
 mod traces;
