@@ -27,8 +27,9 @@ mod upkeep;
 pub use app::run;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,
-    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs,
+    ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs,
+    FileArgs, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs, ResumeArgs, RetryArgs,
+    ScheduleAction, SchedulesArgs, Selection, SetArgs, StatsArgs, TenantsArgs, WatchArgs,
     WorkersArgs,
 };
 pub use limit::Limit;

@@ -75,7 +75,7 @@ impl Plan {
             } => Some(*from),
             Times::At(at) => Some(*at),
         }
-        .filter(writable)
+        .and_then(writable)
     }
 
     /// The time that follows one of its times.
@@ -85,7 +85,7 @@ impl Plan {
             Times::Every { every, .. } => time.checked_add(*every),
             Times::At(_) => None,
         }
-        .filter(writable)
+        .and_then(writable)
     }
 
     /// The time at which one goes on that rested, and whose next time was `next`.
@@ -97,7 +97,7 @@ impl Plan {
             // It has not run, so this is its policy's to say.
             Times::At(_) => Some(next),
         }
-        .filter(writable)
+        .and_then(writable)
     }
 
     /// Up to `most` times from `due` on that are not after `now`. What is late by more than a minute is left out where
@@ -124,12 +124,13 @@ impl Plan {
             Times::Cron(_) => self.after(time.saturating_sub(1)),
             Times::At(_) => None,
         }
-        .filter(writable)
+        .and_then(writable)
     }
 }
 
-const fn writable(time: &u64) -> bool {
-    *time <= MAX_RUN_AT_MS
+/// No time beyond what can be written.
+fn writable(time: u64) -> Option<u64> {
+    (time <= MAX_RUN_AT_MS).then_some(time)
 }
 
 /// The first of the times `from`, `from + every`, … that is not before `time`.

@@ -32,6 +32,9 @@ const RUNS: usize = 1_000;
 /// How long the list of queues is good for, and how long a schedule that was just put may be overlooked.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long a round may take to end when the manager is to stop.
+const LAST: Duration = Duration::from_secs(2);
+
 /// What a round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ran {
@@ -101,27 +104,32 @@ impl Scheduler {
         self
     }
 
-    /// Rounds whenever something is due, until `soft` is cancelled, which also ends one under way.
+    /// Rounds whenever something is due, until `soft` is cancelled. One under way may end then: what is interrupted between
+    /// two steps is as if this manager had been killed, and another goes on with it only when the lease is over.
     pub async fn run(mut self, soft: CancellationToken) {
-        let rounds = async {
-            loop {
-                let rest = match self.run_once().await {
-                    Ok(ran) => {
-                        self.backoff.reset();
-                        ran.rest
-                    }
-                    Err(error) => {
-                        debug!(%error, "schedules wait for Redis");
-                        // Redis may come back with other data.
-                        self.looked = None;
-                        self.backoff.pause()
-                    }
-                };
-                tokio::time::sleep(rest).await;
-            }
-        };
-        // What is interrupted between two steps is as if this manager had been killed: another goes on with it.
-        soft.run_until_cancelled(rounds).await;
+        while !soft.is_cancelled() {
+            let patience = async {
+                soft.cancelled().await;
+                tokio::time::sleep(LAST).await;
+            };
+            let result = tokio::select! {
+                result = self.run_once() => result,
+                () = patience => return,
+            };
+            let rest = match result {
+                Ok(ran) => {
+                    self.backoff.reset();
+                    ran.rest
+                }
+                Err(error) => {
+                    debug!(%error, "schedules wait for Redis");
+                    // Redis may come back with other data.
+                    self.looked = None;
+                    self.backoff.pause()
+                }
+            };
+            soft.run_until_cancelled(tokio::time::sleep(rest)).await;
+        }
     }
 
     /// One round over all queues: hands in what is due now. Fails when Redis does not answer.

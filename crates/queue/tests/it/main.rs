@@ -15,6 +15,8 @@ mod process;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod schedule_commands;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod settings;
