@@ -27,6 +27,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const HALF: Duration = Duration::from_secs(5);
 /// How many schedules are claimed at once.
 const CLAIMS: usize = 128;
+/// How often in turn one queue's schedules are claimed.
+const CLAIMS_IN_TURN: usize = 8;
 /// About how many runs are handed in for one claim, so that no lease is over before all are.
 const RUNS: usize = 1_000;
 /// How long the list of queues is good for, and how long a schedule that was just put may be overlooked.
@@ -186,7 +188,7 @@ impl Scheduler {
 
     /// What is due in one queue.
     async fn serve(&mut self, queue: &QueueName, ran: &mut Ran) -> Result<(), Error> {
-        loop {
+        for _ in 0..CLAIMS_IN_TURN {
             let began = Instant::now();
             let claims = self.schedules.claim(queue, LEASE, CLAIMS).await?;
             for (name, error) in &claims.unreadable {
@@ -195,12 +197,14 @@ impl Scheduler {
             self.hand_in(queue, &claims, began, ran).await?;
             if claims.claims.len() + claims.unreadable.len() < CLAIMS {
                 let next = claims.next_at.unwrap_or(u64::MAX);
-                // What was left over of a long list is due already.
                 let wait = Duration::from_millis(next.saturating_sub(claims.now));
                 ran.rest = ran.rest.min(wait.saturating_sub(began.elapsed()));
                 return Ok(());
             }
         }
+        // There may be more, but other queues have waited long enough.
+        ran.rest = Duration::ZERO;
+        Ok(())
     }
 
     async fn hand_in(
@@ -287,7 +291,8 @@ async fn turn(producer: &Producer, claim: &Claim, now: u64, most: usize, began: 
         }
     };
     let due = plan.due(claim.due, now, schedule.missed, most);
-    if due.runs.first() != Some(&claim.due) {
+    let first = due.runs.first().copied().or(due.next);
+    if first != Some(claim.due) {
         info!(%queue, schedule = %name, from = claim.due, "missed runs are skipped");
     }
     // One after the other, so that the oldest is first in line; what becomes of them is waited for together.
