@@ -31,8 +31,10 @@ const CLAIMS: usize = 128;
 const CLAIMS_IN_TURN: usize = 8;
 /// About how many runs are handed in for one claim, so that no lease is over before all are.
 const RUNS: usize = 1_000;
-/// How long the list of queues is good for, and how long a schedule that was just put may be overlooked.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long the list of queues is good for: the first schedule of a new queue may be overlooked for so long.
+const LOOK: Duration = Duration::from_secs(3);
+/// How long any other schedule that was just put may be overlooked.
+const REST: Duration = Duration::from_secs(1);
 
 /// How long a round may take to end when the manager is to stop.
 const LAST: Duration = Duration::from_secs(2);
@@ -141,7 +143,8 @@ impl Scheduler {
             self.file = None;
             self.looked = None;
         }
-        if self.looked.is_none_or(|at| at.elapsed() >= LOOK) {
+        // Without a queue the list is all that there is to ask for.
+        if self.queues.is_empty() || self.looked.is_none_or(|at| at.elapsed() >= LOOK) {
             self.queues = self.inspector.queues().await?;
             self.producers
                 .retain(|queue, _| self.queues.contains(queue));
@@ -149,7 +152,7 @@ impl Scheduler {
             self.looked = Some(Instant::now());
         }
         let mut ran = Ran {
-            rest: LOOK,
+            rest: REST,
             ..Ran::default()
         };
         for queue in self.queues.clone() {
