@@ -46,6 +46,12 @@ async fn an_operator_sets_and_sees_schedules() {
     let json = run("next a --json").json();
     assert_eq!(json["next"].as_array().unwrap().len(), 5);
 
+    let answer = run("set past --at 2020-01-01T00:00:00Z done 1");
+    assert_eq!(
+        answer.out,
+        "Created: its time is past, so it does not run\n"
+    );
+
     assert!(run("pause a").out.starts_with("Paused"));
     assert!(run("pause a").out.starts_with("It was paused"));
     assert!(rig.run(&["schedules"]).out.contains(" paused "));

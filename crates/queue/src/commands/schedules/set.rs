@@ -105,10 +105,13 @@ pub(super) async fn set(console: &Console, args: SetArgs) -> Result<(), Fault> {
     if json {
         return console.out.json(&record);
     }
-    let next = record.next_at.map_or_else(
-        || "it has run, and does not run again".to_owned(),
-        |next| format!("next {}", age::seen_from(age::now_ms(), next)),
-    );
+    let now = age::now_ms();
+    let is_missed = |next| record.schedule.missed == Missed::Skip && next + 60_000 < now;
+    let next = match (record.next_at, record.last) {
+        (Some(next), _) if !is_missed(next) => format!("next {}", age::seen_from(now, next)),
+        (None, Some(_)) => "it has run, and does not run again".to_owned(),
+        _ => "its time is past, so it does not run".to_owned(),
+    };
     let verb = if created { "Created" } else { "Updated" };
     console.out.print(&format!("{verb}: {next}\n"))
 }
