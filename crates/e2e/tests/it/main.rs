@@ -19,6 +19,7 @@ mod peers;
 mod promises;
 mod properties;
 mod redis_faults;
+mod schedules;
 mod sdk;
 mod stop;
 mod traces;
