@@ -48,5 +48,6 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
         Command::Limits(args) => commands::limits(console, &args).await,
         Command::Completions(args) => commands::completions(console, &args),
         Command::Watch(args) => commands::watch(console, &args).await,
+        Command::Top(args) => commands::top(console, *args).await,
     }
 }

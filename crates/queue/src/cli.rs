@@ -12,7 +12,8 @@ use clap::{
 
 use crate::{
     CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
-    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, StatsArgs, TenantsArgs, WatchArgs, WorkersArgs,
+    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs,
+    WorkersArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -61,6 +62,8 @@ pub enum Command {
     Job(JobArgs),
     /// Watch the counts live
     Watch(WatchArgs),
+    /// Watch queues, workers and jobs on a full screen, and act on them
+    Top(Box<TopArgs>),
     /// Show who runs the jobs
     Workers(WorkersArgs),
     /// Show what each tenant has in a queue

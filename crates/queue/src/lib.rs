@@ -17,6 +17,9 @@ mod manager;
 mod metrics;
 mod output;
 mod progress;
+mod rates;
+#[cfg(test)]
+mod snapshot;
 mod survey;
 mod table;
 mod text;
@@ -26,8 +29,8 @@ pub use app::run;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
     CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,
-    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs,
-    WorkersArgs,
+    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, TopArgs,
+    WatchArgs, WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};

@@ -1,9 +1,6 @@
 //! `queue enqueue`: hands in one job, and if wanted waits for its end. For operators; programs have `broker::Producer`.
 
-use std::{
-    io::Read as _,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{io::Read as _, time::UNIX_EPOCH};
 
 use broker::{Producer, ProducerConfig, QueueArgs, Receipt, SubmitError};
 use clap::{
@@ -249,12 +246,6 @@ fn tell(console: &Console, queue: &QueueName, receipt: &Receipt, json: bool) -> 
         ));
     }
     Ok(())
-}
-
-impl Millis {
-    const fn duration(self) -> Duration {
-        Duration::from_millis(self.0)
-    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub(super) async fn find(
     found.map_err(|error| console.fault(&error))
 }
 
-fn portrait(record: &JobRecord, now: u64) -> String {
+pub(super) fn portrait(record: &JobRecord, now: u64) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{name:<10}{}", escape::line(value));

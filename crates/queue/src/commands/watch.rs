@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::time::MissedTickBehavior;
 
-use crate::{QueueStats, console::Console, fault::Fault, interrupt::stopped, survey::survey};
+use crate::{
+    QueueStats, console::Console, fault::Fault, interrupt::stopped, rates::Rates, survey::survey,
+};
 
 mod frame;
 mod line;
-mod rates;
 
 use frame::Frame;
-use rates::Rates;
 
 /// Options of `queue watch`.
 #[derive(Args, Clone, Debug)]

@@ -17,4 +17,8 @@ mod rig;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod top;
+#[cfg(test)]
 mod watch;
