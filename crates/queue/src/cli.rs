@@ -189,7 +189,7 @@ mod tests {
     fn an_option_of_the_manager_is_not_swallowed() {
         let error = read("queue --interval-ms 50 watch").unwrap_err();
         assert!(error.contains("--interval-ms before `watch`"), "{error}");
-        assert!(read("queue watch --interval-ms 200").is_ok());
+        assert!(read("queue watch --interval 200ms").is_ok());
         assert!(read("queue --interval-ms 50").unwrap().command.is_none());
     }
 

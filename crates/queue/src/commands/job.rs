@@ -15,6 +15,10 @@ use crate::{
 
 /// Options of `queue job`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV --json | jq .payload")]
 pub struct JobArgs {
     /// The job
     pub id: JobId,

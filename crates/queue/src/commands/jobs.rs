@@ -18,6 +18,10 @@ use crate::{
 
 /// Options of `queue jobs`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  queue jobs --state failed --limit 20
+  queue jobs --json | jq -r '.jobs[].id'")]
 pub struct JobsArgs {
     /// Only jobs in this state
     #[arg(long, value_parser = states())]

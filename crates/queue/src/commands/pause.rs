@@ -28,6 +28,9 @@ pub struct PauseArgs {
 
 /// Options of `queue resume`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  queue resume chat")]
 pub struct ResumeArgs {
     /// The queue
     pub queue: QueueName,

@@ -14,6 +14,7 @@ use crate::{Millis, fault::Fault};
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
     /// The jobs; without any, those of --queue that the filters let through
+    #[arg(value_name = "ID")]
     pub ids: Vec<JobId>,
     /// The queue that they are in; ids are searched in all without
     #[arg(long)]

@@ -18,6 +18,10 @@ use crate::{
 
 /// Options of `queue stats`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  queue stats
+  queue stats --json | jq '.queues[] | {queue, failed: .jobs.failed}'")]
 pub struct StatsArgs {
     /// Print JSON, for programs
     #[arg(long)]

@@ -7,6 +7,8 @@ mod commands;
 #[cfg(test)]
 mod enqueue;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod manager;
@@ -16,6 +18,10 @@ mod process;
 mod rig;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod shown;
+#[cfg(test)]
+mod snapshot;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]

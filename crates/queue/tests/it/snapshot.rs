@@ -1,0 +1,85 @@
+//! What commands print, compared with what was reviewed, in `tests/snapshots`. What differs from run to run is replaced first.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use protocol::JobId;
+use serde_json::Value;
+
+use crate::rig::Answer;
+
+/// What differs from run to run, and what stands for it. Widths stay, so that tables stay tables.
+const FILTERS: [(&str, &str); 8] = [
+    (
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+        "2026-01-31T12:00:00.000Z",
+    ),
+    (r"\b[12]\d{12}\b", "1769860800000"),
+    (r"\((now|\d+s ago)\)", "(a moment ago)"),
+    (r"\(in [^)]+\)", "(in a while)"),
+    (r" \ds  ", " 0s  "),
+    (r" \d\ds  ", " 0s   "),
+    // A port of a test's own.
+    (r"127\.0\.0\.1:[23]\d{4}", "127.0.0.1:6379"),
+    (r"(?m)^(Trace +).*$", "${1}a trace"),
+];
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+/// Compares a text that is always the same with the snapshot of that name.
+pub(crate) fn verbatim(name: &str, text: &str) {
+    settings().bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// Compares a text with the snapshot of that name.
+pub(crate) fn check(name: &str, text: &str) {
+    let mut settings = settings();
+    for (pattern, instead) in FILTERS {
+        settings.add_filter(pattern, instead);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, numbered(text)));
+}
+
+/// The text with its first id in place of the first, its second in place of the second, and so on.
+fn numbered(text: &str) -> String {
+    let mut known = HashMap::new();
+    let mut result = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if word.len() == 26 && word.parse::<JobId>().is_ok() {
+            let next = known.len() + 1;
+            let number = known.entry(word).or_insert(next);
+            let _ = write!(result, "01ARZ3NDEKTSV4RRFFQ69G5F{number:02}");
+            result.push_str(&part[word.len()..]);
+        } else {
+            result.push_str(part);
+        }
+    }
+    result
+}
+
+/// What was typed, and what came of it.
+pub(crate) fn session(line: &str, answer: &Answer) -> String {
+    let Answer { code, out, err } = answer;
+    let shown = match serde_json::from_str::<Value>(out) {
+        // A person reviews it: one member a line. Names are sorted.
+        Ok(value) if line.contains("--json") => format!("{value:#}\n"),
+        _ => out.clone(),
+    };
+    let mut text = format!("$ queue {line}\n{shown}");
+    for line in err.lines() {
+        text.push_str("stderr: ");
+        text.push_str(line);
+        text.push('\n');
+    }
+    if *code != 0 {
+        let _ = write!(text, "exit code {code}\n");
+    }
+    text.push('\n');
+    text
+}
