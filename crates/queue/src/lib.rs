@@ -28,9 +28,9 @@ mod upkeep;
 pub use app::run;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,
-    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, TopArgs,
-    WatchArgs, WorkersArgs,
+    CancelArgs, ChangeArgs, CompletionsArgs, Cursor, DeleteArgs, DrainArgs, EnqueueArgs,
+    ErrorsArgs, Filters, JobArgs, JobsArgs, LimitsArgs, PauseArgs, PriorityArgs, ResumeArgs,
+    RetryArgs, RunNowArgs, Selection, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};

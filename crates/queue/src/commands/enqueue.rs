@@ -3,10 +3,7 @@
 use std::{io::Read as _, time::UNIX_EPOCH};
 
 use broker::{Producer, ProducerConfig, QueueArgs, Receipt, SubmitError};
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::Args;
 use protocol::{
     Channel, IdempotencyKey, Job, JobOptions, Kind, Priority, QueueName, RetryPolicy, Tenant,
     Topic,
@@ -15,6 +12,7 @@ use protocol::{
 use serde_json::{json, value::RawValue};
 use tokio_util::task::TaskTracker;
 
+use super::priority::priorities;
 use crate::{Millis, console::Console, fault::Fault, output};
 
 mod wait;
@@ -43,7 +41,7 @@ pub struct EnqueueArgs {
     #[arg(long, default_value = "chat")]
     pub queue: QueueName,
     /// Which line it waits in
-    #[arg(long, default_value = "normal", value_parser = priority())]
+    #[arg(long, default_value = "normal", value_parser = priorities())]
     pub priority: Priority,
     /// How long it must wait: 500ms, 10s, 5m, 2h, 7d
     #[arg(long, value_name = "TIME", conflicts_with = "run_at")]
@@ -88,14 +86,6 @@ pub struct EnqueueArgs {
         next_help_heading = "What is kept: as it is set for all processes"
     )]
     pub keep: QueueArgs,
-}
-
-fn priority() -> impl TypedValueParser<Value = Priority> {
-    PossibleValuesParser::new(["high", "normal", "low"]).map(|name| match name.as_str() {
-        "high" => Priority::High,
-        "low" => Priority::Low,
-        _ => Priority::Normal,
-    })
 }
 
 fn patience(text: &str) -> Result<Millis, String> {

@@ -1,7 +1,7 @@
-//! What `retry`, `cancel` and `delete` do to a job, and which jobs they are for.
+//! What `retry`, `cancel`, `delete`, `run-now` and `priority` do to a job, and which jobs they are for.
 
 use broker::{Control, Done};
-use protocol::{JobId, JobState, QueueName};
+use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
 
 use JobState::{Active, Cancelled, Completed, Delayed, Failed, Waiting};
 
@@ -12,6 +12,8 @@ pub(super) enum Verb {
     Delete,
     /// Cancels what waits, and nothing that runs.
     Drain,
+    RunNow,
+    Priority(Priority),
 }
 
 impl Verb {
@@ -21,6 +23,8 @@ impl Verb {
             Self::Cancel => "cancel",
             Self::Delete => "delete",
             Self::Drain => "drain",
+            Self::RunNow => "run-now",
+            Self::Priority(_) => "priority",
         }
     }
 
@@ -30,15 +34,20 @@ impl Verb {
             Self::Retry => "in line again",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
+            Self::RunNow => "in line",
+            Self::Priority(Priority::High) => "moved to high priority",
+            Self::Priority(Priority::Normal) => "moved to normal priority",
+            Self::Priority(Priority::Low) => "moved to low priority",
         }
     }
 
     /// The same for programs.
     pub(super) const fn outcome(self) -> &'static str {
         match self {
-            Self::Retry => "queued",
+            Self::Retry | Self::RunNow => "queued",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
+            Self::Priority(_) => "moved",
         }
     }
 
@@ -48,8 +57,23 @@ impl Verb {
             Self::Retry => &[Failed, Cancelled],
             Self::Cancel => &[Delayed, Waiting, Active],
             Self::Delete => &[Delayed, Waiting, Completed, Failed, Cancelled],
-            Self::Drain => &[Delayed, Waiting],
+            Self::Drain | Self::Priority(_) => &[Delayed, Waiting],
+            Self::RunNow => &[Delayed],
         }
+    }
+
+    /// The states that are meant where a filter names none; nothing where it must.
+    pub(super) const fn usual(self) -> &'static [JobState] {
+        match self {
+            Self::Retry => &[Failed],
+            Self::RunNow | Self::Priority(_) => self.states(),
+            Self::Cancel | Self::Delete | Self::Drain => &[],
+        }
+    }
+
+    /// Whether a job is already what this would make it: one that was moved is met again in its new line.
+    pub(super) fn is_vain(self, job: &JobRecord) -> bool {
+        matches!(self, Self::Priority(priority) if priority == job.priority)
     }
 
     /// Why a job in another state is left alone.
@@ -58,6 +82,8 @@ impl Verb {
             Self::Retry => "only failed and cancelled jobs can be retried",
             Self::Cancel | Self::Drain => "only waiting, delayed and active jobs can be cancelled",
             Self::Delete => "active jobs can't be deleted: cancel it first",
+            Self::RunNow => "only delayed jobs can be run now",
+            Self::Priority(_) => "only waiting and delayed jobs can change their priority",
         }
     }
 
@@ -76,6 +102,8 @@ impl Verb {
                 control.withdraw(queue, ids).await
             }
             Self::Cancel | Self::Drain => control.cancel(queue, ids, None).await,
+            Self::RunNow => control.run_now(queue, ids).await,
+            Self::Priority(priority) => control.set_priority(queue, ids, priority).await,
             Self::Delete => match state {
                 Some(state) => control.delete_in(queue, state, ids).await,
                 None => control.delete(queue, ids).await,

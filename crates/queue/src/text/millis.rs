@@ -26,13 +26,22 @@ impl Millis {
 
     /// A rest between two looks: short enough to be a live view, long enough to leave Redis alone.
     pub(crate) fn rest(text: &str) -> Result<Self, String> {
-        let rest: Self = text
+        Self::within(text, Self(100), Self(3_600_000))
+    }
+
+    /// A time of which the minutes are kept.
+    pub(crate) fn kept(text: &str) -> Result<Self, String> {
+        Self::within(text, Self(broker::MINUTE_MS), Self(broker::KEPT_MS))
+    }
+
+    fn within(text: &str, least: Self, most: Self) -> Result<Self, String> {
+        let time: Self = text
             .parse()
             .map_err(|error: MillisError| error.to_string())?;
-        if (100..=3_600_000).contains(&rest.0) {
-            Ok(rest)
+        if (least.0..=most.0).contains(&time.0) {
+            Ok(time)
         } else {
-            Err("say a time between 100ms and 1h".to_owned())
+            Err(format!("say a time between {least} and {most}"))
         }
     }
 }

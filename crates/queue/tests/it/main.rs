@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod changed;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod enqueue;
@@ -15,7 +17,11 @@ mod manager;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -1,77 +1,17 @@
-//! Every table and every form of JSON as it was reviewed, with exit codes, on a scene that is always the same.
+//! Every table and every form of JSON of the commands that look, as it was reviewed.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use broker::testing::until;
 use nix::sys::signal::Signal;
-use protocol::{JobId, JobOptions};
+use protocol::JobOptions;
 
 use crate::{
-    rig::{Answer, Process, Rig, Worker, name},
+    rig::{Answer, Process, Rig},
+    scene::{Scene, words},
     snapshot::{check, session},
     terminal::Terminal,
 };
-
-/// Jobs in every state.
-struct Scene {
-    rig: Rig,
-    failed: JobId,
-    completed: JobId,
-    delayed: JobId,
-    active: JobId,
-}
-
-fn of(tenant: &str, delay_ms: u64) -> JobOptions {
-    JobOptions {
-        tenant: tenant.parse().unwrap(),
-        delay_ms,
-        ..JobOptions::default()
-    }
-}
-
-impl Scene {
-    async fn set(prefix: &'static str) -> Self {
-        let rig = Rig::start(prefix).await;
-        // Long enough for a test, whose worker goes without giving its jobs back.
-        let worker = Worker::start(&rig, "chat", Duration::from_secs(600));
-        let message = r#""no route to 10.0.0.7\nat \u001b[31mline 7""#;
-        let failed = rig.submit("chat", "fail", message, of("acme", 0)).await;
-        rig.until_state("chat", failed, "failed").await;
-        let payload = r#"{"b":1.0,"a":["x"]}"#;
-        let completed = rig.submit("chat", "done", payload, of("public", 0)).await;
-        rig.until_state("chat", completed, "completed").await;
-        let active = rig.submit("chat", "hang", "1", of("public", 0)).await;
-        rig.until_state("chat", active, "active").await;
-        worker.kill();
-        let delayed = rig.submit("chat", "done", "1", of("acme", 600_000)).await;
-        rig.submit("chat", "done", "2", of("public", 0)).await;
-        let cancelled = rig.submit("video", "done", "3", of("public", 0)).await;
-        rig.run(&["cancel", &cancelled.to_string()]);
-        Self {
-            rig,
-            failed,
-            completed,
-            delayed,
-            active,
-        }
-    }
-
-    fn session(&self, lines: &[&str]) -> String {
-        let run = |line: &&str| session(line, &self.run(line));
-        lines.iter().map(run).collect()
-    }
-
-    fn run(&self, line: &str) -> Answer {
-        self.rig.run(&words(line))
-    }
-}
-
-/// The words of a line, without the quotes around some.
-fn words(line: &str) -> Vec<&str> {
-    line.split(' ')
-        .map(|word| word.trim_matches('\''))
-        .collect()
-}
 
 #[tokio::test]
 async fn what_is_there_is_shown() {
@@ -84,7 +24,12 @@ async fn what_is_there_is_shown() {
             "jobs --state failed --json",
             "jobs --queue video",
             "jobs --limit 2",
-            "jobs --state delayed --queue video",
+            "jobs --state delayed,waiting --queue video",
+            "jobs --text LINE --newer-than 1h",
+            "jobs --queue chat --tenant public --kind done",
+            "jobs --queue chat --error timeout",
+            "jobs --older-than 1d --json",
+            "jobs --all --state waiting,failed",
         ]),
     );
     let Scene {
@@ -105,15 +50,110 @@ async fn what_is_there_is_shown() {
         ]),
     );
     check(
+        "errors",
+        &scene.session(&["errors", "errors chat --json", "errors video"]),
+    );
+    check(
         "tenants",
         &scene.session(&["tenants chat", "tenants chat --json", "tenants video"]),
     );
 }
 
 #[tokio::test]
+async fn a_list_goes_on_where_it_ended() {
+    let scene = Scene::set("goes-on").await;
+    let mut shown = Vec::new();
+    let mut line = "jobs --queue chat --limit 2 --json".to_owned();
+    loop {
+        let page = scene.run(&line).json();
+        let jobs = page["jobs"].as_array().unwrap();
+        shown.extend(
+            jobs.iter()
+                .map(|job| job["state"].as_str().unwrap().to_owned()),
+        );
+        assert_eq!(page["more"], !page["next"].is_null());
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        line = format!("jobs --queue chat --limit 2 --cursor {next} --json");
+    }
+    assert_eq!(
+        shown,
+        ["waiting", "delayed", "active", "completed", "failed"]
+    );
+    // All at once: a line a page.
+    let pages = scene.run("jobs --all --json").out;
+    let pages: Vec<serde_json::Value> = pages
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let counts: Vec<_> = pages
+        .iter()
+        .map(|page| (page["jobs"].as_array().unwrap().len(), &page["more"]))
+        .collect();
+    assert_eq!(counts, [(5, &true.into()), (1, &false.into())]);
+    let line = "jobs --queue chat --state completed,failed --limit 1 --json";
+    let next = scene.run(line).json();
+    let next = next["next"].as_str().unwrap();
+    let wrong = scene.run(&format!("jobs --queue chat --state failed --cursor {next}"));
+    assert!(wrong.complaint(2).contains("another queue"), "{wrong:?}");
+    for line in ["jobs --cursor x --queue chat", "jobs --all --limit 5"] {
+        assert_eq!(scene.run(line).code, 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_happened_lately_is_shown() {
+    let rig = Rig::start("lately").await;
+    // The minute must not end before the test does.
+    let now = until("a minute has time left", async || {
+        let now = rig.inspector.now().await.unwrap();
+        (now % 60_000 < 55_000).then_some(now)
+    })
+    .await;
+    rig.submit("chat", "done", "1", JobOptions::default()).await;
+    let unknown = rig.run(&words("stats --since 1h"));
+    assert!(
+        unknown.err.contains("nothing is known of queue chat"),
+        "{unknown:?}"
+    );
+    // Minutes as managers keep them: totals, depths, and kinds.
+    for ago in 1..=10 {
+        let minute = now / 60_000 - ago;
+        let day = minute / (24 * 60);
+        let done = 100 - ago * 10;
+        let text = format!("{done} {done} 2 0 1 0 0 0 5 0 1 mail={done}/2");
+        let kept = [
+            "HSET",
+            &format!("lately{{chat}}:minutes:{day}"),
+            &minute.to_string(),
+            &text,
+        ];
+        let _: i64 = rig.server.command(&kept).await;
+    }
+    let lines = ["stats chat --since 5m", "stats --since 1h"];
+    let run = |line: &str| session(line, &rig.run(&words(line)));
+    check("lately", &lines.map(run).concat());
+    let shown = rig.run(&words("stats --since 5m --json")).json();
+    let history = &shown["queues"][0]["history"];
+    assert_eq!(history["completed"], 40);
+    assert_eq!(history["points"][0]["completed"], 10);
+    assert_eq!(history["kinds"][0]["kind"], "mail");
+    assert!(rig.run(&words("stats --json")).json()["queues"][0]["history"].is_null());
+}
+
+#[tokio::test]
 async fn nothing_is_shown_as_nothing() {
     let rig = Rig::start("nothing").await;
-    let lines = ["stats", "stats --json", "jobs", "jobs --json", "workers"];
+    let lines = [
+        "stats",
+        "stats --json",
+        "jobs",
+        "jobs --json",
+        "jobs --all --json",
+        "errors",
+        "workers",
+    ];
     let run = |line: &str| session(line, &rig.run(&words(line)));
     check("nothing", &lines.map(run).concat());
 }
@@ -143,99 +183,6 @@ async fn workers_are_shown() {
     let lines = ["workers", "workers chat --all", "workers --all --json"];
     let run = |line: &str| session(line, &rig.run(&words(line)));
     check("workers", &lines.map(run).concat());
-}
-
-#[tokio::test]
-async fn what_is_changed_is_said() {
-    let scene = Scene::set("changed").await;
-    let Scene {
-        failed,
-        completed,
-        delayed,
-        active,
-        ..
-    } = &scene;
-    check(
-        "pause",
-        &scene.session(&[
-            "pause chat",
-            "pause chat",
-            "stats",
-            "resume chat --json",
-            "resume chat",
-            "pause caht",
-        ]),
-    );
-    check(
-        "limits",
-        &scene.session(&[
-            "limits chat",
-            "limits chat --max-active 50 --rate 100/s --tenant-max-waiting 7",
-            "limits chat --tenant acme --rate 20/s",
-            "limits chat --json",
-            "limits chat --tenant acme --json",
-            "limits chat --tenant acme --clear",
-            "limits chat --clear --json",
-        ]),
-    );
-    check(
-        "dry-run",
-        &scene.session(&[
-            "retry --queue chat --all --dry-run",
-            "retry --queue chat --kind fail --dry-run --json",
-            "cancel --queue chat --state waiting,delayed --all --dry-run",
-            "delete --queue chat --state completed --older-than 7d --dry-run",
-            "drain chat --delayed --dry-run",
-        ]),
-    );
-    check(
-        "retry",
-        &scene.session(&[
-            &format!("retry {failed}"),
-            &format!("retry {failed} {completed} --json"),
-            "retry --queue video --state cancelled --all",
-            "retry --queue chat --error timeout --json",
-        ]),
-    );
-    check(
-        "cancel",
-        &scene.session(&[
-            &format!("cancel {active}"),
-            &format!("cancel {delayed} --json"),
-            "cancel --queue chat --state waiting --tenant public",
-            "drain chat --json",
-        ]),
-    );
-    check(
-        "delete",
-        &scene.session(&[
-            &format!("delete {completed}"),
-            &format!("delete {completed} --json"),
-            "delete --queue chat --state cancelled --all --json",
-        ]),
-    );
-}
-
-#[tokio::test]
-async fn a_job_that_is_handed_in_is_said() {
-    let rig = Rig::start("handed-in").await;
-    let worker = Worker::start(&rig, "chat", Duration::from_secs(10));
-    until("the worker waits for work", async || {
-        let clients: String = rig.server.command(&["INFO", "clients"]).await;
-        clients.contains("blocked_clients:2").then_some(())
-    })
-    .await;
-    let lines = [
-        "enqueue done '{\"a\":1}' --wait",
-        "enqueue done 1 --key k --delay 10m",
-        "enqueue done 1 --key k --delay 10m",
-        "enqueue done 1 --queue other --json",
-        "enqueue fail '\"boom\"' --wait",
-        "enqueue done hi",
-    ];
-    let run = |line: &str| session(line, &rig.run(&words(line)));
-    check("enqueue", &lines.map(run).concat());
-    worker.kill();
 }
 
 #[tokio::test]
@@ -274,38 +221,4 @@ async fn a_narrow_terminal_cuts_what_is_long() {
         let _ = write!(shown, "$ queue {line}\n{}\n\n", terminal.screen());
     }
     check("narrow", &shown);
-}
-
-#[tokio::test]
-async fn refusals_say_what_would_do() {
-    let rig = Rig::start("refused").await;
-    rig.submit("chat", "done", "1", JobOptions::default()).await;
-    let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    let lines = [
-        "stat".to_owned(),
-        "jobs --state done".to_owned(),
-        "jobs --queue video".to_owned(),
-        "job x".to_owned(),
-        format!("job {unknown}"),
-        "retry".to_owned(),
-        "retry --queue chat".to_owned(),
-        format!("retry {unknown}"),
-        format!("retry {unknown} --all"),
-        "cancel --queue chat --all".to_owned(),
-        "delete --queue chat --state active --all".to_owned(),
-        "enqueue done 1 --delay 5".to_owned(),
-        "limits chat --rate 5".to_owned(),
-        "top".to_owned(),
-        "watch --interval 1ms".to_owned(),
-        "--interval-ms 50 watch".to_owned(),
-        "--redis-url http://x stats".to_owned(),
-        "--redis-url redis://:secret@127.0.0.1:1 stats".to_owned(),
-    ];
-    let run = |line: &String| {
-        let mut command = rig.command(&words(line));
-        command.env("COLUMNS", "100");
-        session(line, &Answer::of(command.output().unwrap()))
-    };
-    check("refusals", &lines.iter().map(run).collect::<String>());
-    assert!(rig.inspector.queues().await.unwrap() == [name("chat")]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use broker::{Inspector, WorkerStatus};
+use broker::{Browse, Inspector, JobFilter, WorkerStatus};
 use protocol::{JobRecord, JobState, QueueName};
 
 use crate::{QueueStats, survey::survey, text::age};
@@ -80,9 +80,21 @@ pub(super) async fn look(
 }
 
 async fn jobs(inspector: &Inspector, queue: QueueName) -> Result<Jobs, broker::Error> {
-    let mut active = inspector.list(&queue, JobState::Active, JOBS).await?;
+    let filter = JobFilter::default();
+    let list = async |state| {
+        let browse = Browse {
+            queue: &queue,
+            states: &[state],
+            filter: &filter,
+            limit: JOBS,
+        };
+        // A list from its beginning has no place that could be wrong.
+        let page = inspector.browse(&browse, None).await?;
+        Ok::<_, broker::Error>(page.map(|page| page.jobs).unwrap_or_default())
+    };
+    let mut active = list(JobState::Active).await?;
     active.sort_by_key(|job| (job.started_at, job.id));
-    let failed = inspector.list(&queue, JobState::Failed, JOBS).await?;
+    let failed = list(JobState::Failed).await?;
     Ok(Jobs {
         queue,
         active,
