@@ -59,6 +59,7 @@ pub use tenants::TenantsArgs;
 pub(crate) use tenants::tenants;
 pub use top::TopArgs;
 pub(crate) use top::top;
+pub(crate) use verb::Verb;
 pub use watch::WatchArgs;
 pub(crate) use watch::watch;
 pub use workers::WorkersArgs;

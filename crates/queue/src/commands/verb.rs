@@ -6,18 +6,20 @@ use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
 use JobState::{Active, Cancelled, Completed, Delayed, Failed, Waiting};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Retry,
     Cancel,
     Delete,
     /// Cancels what waits, and nothing that runs.
     Drain,
+    /// Puts delayed jobs in line.
     RunNow,
+    /// Moves jobs to another line.
     Priority(Priority),
 }
 
 impl Verb {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Cancel => "cancel",
@@ -29,7 +31,7 @@ impl Verb {
     }
 
     /// What was done to a job, for people.
-    pub(super) const fn done(self) -> &'static str {
+    pub(crate) const fn done(self) -> &'static str {
         match self {
             Self::Retry => "in line again",
             Self::Cancel | Self::Drain => "cancelled",
@@ -42,7 +44,7 @@ impl Verb {
     }
 
     /// The same for programs.
-    pub(super) const fn outcome(self) -> &'static str {
+    pub(crate) const fn outcome(self) -> &'static str {
         match self {
             Self::Retry | Self::RunNow => "queued",
             Self::Cancel | Self::Drain => "cancelled",
@@ -52,7 +54,7 @@ impl Verb {
     }
 
     /// The states that a filter may name, in the order in which jobs go through them, so that one that goes on is met.
-    pub(super) const fn states(self) -> &'static [JobState] {
+    pub(crate) const fn states(self) -> &'static [JobState] {
         match self {
             Self::Retry => &[Failed, Cancelled],
             Self::Cancel => &[Delayed, Waiting, Active],
@@ -63,7 +65,7 @@ impl Verb {
     }
 
     /// The states that are meant where a filter names none; nothing where it must.
-    pub(super) const fn usual(self) -> &'static [JobState] {
+    pub(crate) const fn usual(self) -> &'static [JobState] {
         match self {
             Self::Retry => &[Failed],
             Self::RunNow | Self::Priority(_) => self.states(),
@@ -72,12 +74,12 @@ impl Verb {
     }
 
     /// Whether a job is already what this would make it: one that was moved is met again in its new line.
-    pub(super) fn is_vain(self, job: &JobRecord) -> bool {
+    pub(crate) fn is_vain(self, job: &JobRecord) -> bool {
         matches!(self, Self::Priority(priority) if priority == job.priority)
     }
 
     /// Why a job in another state is left alone.
-    pub(super) const fn rule(self) -> &'static str {
+    pub(crate) const fn rule(self) -> &'static str {
         match self {
             Self::Retry => "only failed and cancelled jobs can be retried",
             Self::Cancel | Self::Drain => "only waiting, delayed and active jobs can be cancelled",
@@ -88,7 +90,7 @@ impl Verb {
     }
 
     /// Does it to jobs that were in a state when they were looked at, or to those of any state.
-    pub(super) async fn apply(
+    pub(crate) async fn apply(
         self,
         control: &Control,
         queue: &QueueName,

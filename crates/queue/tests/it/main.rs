@@ -1,17 +1,23 @@
 //! The manager and the commands on a real Redis of the test's own.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod changed;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod denied;
+#[cfg(test)]
 mod enqueue;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod http;
 #[cfg(test)]
 mod manager;
 #[cfg(test)]
