@@ -8,14 +8,14 @@ use crate::{
 };
 
 /// What the binary answers to a command line without Redis, to a terminal of 100 columns.
-fn asked(words: &[&str]) -> Answer {
+pub(crate) fn asked(words: &[&str]) -> Answer {
     let answer = Answer::of(binary(words).env("COLUMNS", "100").output().unwrap());
     assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{words:?}");
     answer
 }
 
 /// The names of all commands, as the help lists them.
-fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let help = asked(&["-h"]).out;
     let (_, rest) = help.split_once("\nCommands:\n").unwrap();
     let listed = rest.lines().take_while(|line| line.starts_with("  "));

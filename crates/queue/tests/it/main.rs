@@ -21,6 +21,8 @@ mod http;
 #[cfg(test)]
 mod manager;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod refusals;
