@@ -9,6 +9,7 @@ mod drain;
 mod enqueue;
 mod errors;
 mod filters;
+mod follow;
 mod job;
 mod jobs;
 mod limits;

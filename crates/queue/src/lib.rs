@@ -28,6 +28,7 @@ mod survey;
 mod table;
 mod text;
 mod upkeep;
+mod whole;
 
 pub use admin::{AdminArgs, AdminArgsError};
 pub use app::run;

@@ -12,12 +12,8 @@ use protocol::{
 use serde_json::{json, value::RawValue};
 use tokio_util::task::TaskTracker;
 
-use super::priority::priorities;
+use super::{follow::Waiter, priority::priorities};
 use crate::{Millis, console::Console, fault::Fault, output};
-
-mod wait;
-
-use wait::Waiter;
 
 /// Options of `queue enqueue`.
 #[derive(Args, Clone, Debug)]
@@ -171,7 +167,11 @@ pub(crate) async fn enqueue(console: &Console, args: EnqueueArgs) -> Result<(), 
     tell(console, &args.queue, &receipt, args.json)?;
     match waiter {
         None => Ok(()),
-        Some(waiter) => waiter.until_over(&receipt, args.json).await,
+        Some(waiter) => {
+            waiter
+                .until_over(receipt.id, receipt.duplicate, args.json)
+                .await
+        }
     }
 }
 

@@ -47,6 +47,9 @@ async fn what_is_there_is_shown() {
             &format!("job {delayed}"),
             &format!("job {active} --json"),
             &format!("job {completed} --json"),
+            &format!("job {completed} --events"),
+            &format!("job {failed} --events --json"),
+            &format!("job {failed} --follow"),
         ]),
     );
     check(

@@ -32,6 +32,8 @@ pub(crate) struct Terminal {
     slave: Option<OwnedFd>,
     before: Termios,
     parser: Arc<Mutex<Parser>>,
+    /// All that was ever drawn.
+    drawn: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -58,12 +60,15 @@ impl Terminal {
         drop(command);
         let parser = Arc::new(Mutex::new(Parser::new(length(rows), length(columns), 0)));
         let keys = File::from(master);
-        let mut drawn = keys.try_clone().unwrap();
+        let mut output = keys.try_clone().unwrap();
         let shown = Arc::clone(&parser);
+        let drawn = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&drawn);
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4_096];
             // An error is the end: nobody holds the other end any more.
-            while let Ok(count @ 1..) = drawn.read(&mut bytes) {
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                all.lock().unwrap().extend(&bytes[..count]);
                 shown.lock().unwrap().process(&bytes[..count]);
             }
         });
@@ -73,6 +78,7 @@ impl Terminal {
             slave: Some(slave),
             before,
             parser,
+            drawn,
             reader: Some(reader),
         }
     }
@@ -103,6 +109,11 @@ impl Terminal {
     /// What can be read on it now.
     pub(crate) fn screen(&self) -> String {
         self.parser.lock().unwrap().screen().contents()
+    }
+
+    /// All that was ever drawn, with what it was drawn over.
+    pub(crate) fn drawn(&self) -> String {
+        String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
     }
 
     /// Whether anything on it has a colour.
