@@ -18,12 +18,12 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  queue                                 run the manager until Ctrl-C or SIGTERM
-  queue stats --since 1h                how many jobs are where, and what happened lately
-  queue top                             the same and more, live on a full screen
-  queue errors                          what went wrong, and how often
-  queue jobs --state failed --limit 20  the last 20 that failed
-  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  everything about one
+  queue                                 # run the manager until Ctrl-C or SIGTERM
+  queue stats --since 1h                # how many jobs are where, and what happened lately
+  queue top                             # the same and more, live on a full screen
+  queue errors                          # what went wrong, and how often
+  queue jobs --state failed --limit 20  # the last 20 that failed
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  # everything about one
   queue enqueue chat '{\"msg\":\"hi\"}' --wait
   queue retry --queue chat --error timeout --dry-run
   queue limits chat --max-active 50 --rate 100/s

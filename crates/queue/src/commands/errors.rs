@@ -24,7 +24,7 @@ from job to job, are shown as #.
 Examples:
   queue errors
   queue errors chat --json | jq '.queues[].groups[0].example'
-  queue jobs --state failed --text 'no route to host'    the jobs of one")]
+  queue jobs --state failed --text 'no route to host'    # the jobs of one")]
 pub struct ErrorsArgs {
     /// The queue; all without
     pub queue: Option<QueueName>,

@@ -35,7 +35,7 @@ pub struct JobArgs {
     /// Print its events, and those to come until it ends
     #[arg(long, conflicts_with = "events")]
     pub follow: bool,
-    /// Print JSON, for programs; a line an event
+    /// Print JSON, for programs: the job, or a line for each event
     #[arg(long)]
     pub json: bool,
 }

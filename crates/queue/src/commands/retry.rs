@@ -15,7 +15,8 @@ use crate::{console::Console, fault::Fault};
 queue retry [OPTIONS] <ID>...
        queue retry [OPTIONS] --queue <QUEUE> [FILTERS]",
     after_help = "\
-Each has all its attempts again. --state is failed unless said otherwise, or cancelled.
+Each has all its attempts again. Without --state those are meant that failed; it may also be
+cancelled.
 
 Examples:
   queue retry 01ARZ3NDEKTSV4RRFFQ69G5FAV
