@@ -1,11 +1,11 @@
 //! What commands print, compared with what was reviewed, in `tests/snapshots`. What differs from run to run is replaced first.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
 use protocol::JobId;
 use serde_json::Value;
 
-use crate::rig::Answer;
+use crate::{help::commands, rig::Answer};
 
 /// What differs from run to run, and what stands for it. Widths stay, so that tables stay tables.
 const FILTERS: [(&str, &str); 11] = [
@@ -85,4 +85,35 @@ pub(crate) fn session(line: &str, answer: &Answer) -> String {
     }
     text.push('\n');
     text
+}
+
+/// All sources of a folder as one text.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    text
+}
+
+#[test]
+fn no_snapshot_is_left_over() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(&root.join("src")) + &sources(&root.join("tests"));
+    for entry in fs::read_dir(root.join("tests/snapshots")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = file.strip_suffix(".snap") else {
+            continue;
+        };
+        // Those of help are named after commands.
+        let command = name.strip_prefix("help-").unwrap_or(name);
+        let known = commands().iter().any(|known| known == command);
+        let used = sources.contains(&format!("\"{name}\""));
+        assert!(known || used, "nothing is compared with {file}");
+    }
 }

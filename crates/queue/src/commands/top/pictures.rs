@@ -230,6 +230,23 @@ fn a_job_is_shown_scrolled_and_left() {
 }
 
 #[test]
+fn a_look_too_soon_makes_no_rates() {
+    let mut view = blank();
+    let begin = Instant::now();
+    let completed = |view: &View| view.rates.get(&name("chat")).map(|rates| rates.completed);
+    view.take(Ok(seen(begin, NOW, 0)));
+    assert_eq!(completed(&view), None);
+    view.take(Ok(seen(begin + Duration::from_millis(20), NOW, 9)));
+    assert_eq!(completed(&view), None);
+    view.take(Ok(seen(begin + Duration::from_secs(1), NOW, 10)));
+    assert_eq!(completed(&view), Some(10.0));
+    view.take(Ok(seen(begin + Duration::from_millis(1_020), NOW, 30)));
+    assert_eq!(completed(&view), Some(10.0));
+    view.take(Ok(seen(begin + Duration::from_secs(2), NOW, 30)));
+    assert_eq!(completed(&view), Some(20.0));
+}
+
+#[test]
 fn help_lists_the_keys() {
     let mut view = view();
     press(&mut view, &[KeyCode::Char('?')]);

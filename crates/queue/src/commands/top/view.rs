@@ -1,6 +1,6 @@
 //! What `queue top` knows and what is selected: all that a picture is made of. Never asks Redis anything itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use broker::Totals;
 use protocol::{JobId, JobRecord, QueueName};
@@ -41,6 +41,13 @@ pub(super) enum Cover {
     Job(Result<Box<JobRecord>, String>, usize),
 }
 
+/// What had happened at a look.
+#[derive(Debug)]
+struct Base {
+    at: Instant,
+    totals: BTreeMap<QueueName, Totals>,
+}
+
 /// The state of the screen.
 #[derive(Debug)]
 pub(super) struct View {
@@ -52,6 +59,8 @@ pub(super) struct View {
     pub(super) seen: Option<Seen>,
     /// Why the last look failed.
     pub(super) trouble: Option<String>,
+    /// What rates are counted from.
+    base: Option<Base>,
     pub(super) rates: BTreeMap<QueueName, Rates>,
     pub(super) trails: BTreeMap<QueueName, Trail>,
     pub(super) panel: Panel,
@@ -78,6 +87,7 @@ impl View {
             now: 0,
             seen: None,
             trouble: None,
+            base: None,
             rates: BTreeMap::new(),
             trails: BTreeMap::new(),
             panel: Panel::Queues,
@@ -101,25 +111,41 @@ impl View {
             }
         };
         self.trouble = None;
-        if let Some(last) = &self.seen {
-            let time = seen.at.duration_since(last.at);
-            for Depth { stats, .. } in &seen.queues {
-                let Some(before) = last.totals(&stats.queue) else {
-                    continue;
-                };
-                let rates = Rates::between(&before, &stats.totals, time);
-                self.rates.insert(stats.queue.clone(), rates);
-                let trail = self.trails.entry(stats.queue.clone()).or_default();
-                trail.add(seen.at_ms, &before, &stats.totals);
-            }
-        }
-        self.rates.retain(|queue, _| seen.totals(queue).is_some());
-        self.trails.retain(|queue, _| seen.totals(queue).is_some());
+        self.count(&seen);
         self.seen = Some(seen);
         self.queues.follow(&self.queue_names());
         self.workers.follow(&self.worker_names());
         self.active.follow(&self.ids(Panel::Active));
         self.failed.follow(&self.ids(Panel::Failed));
+    }
+
+    /// Counts what happened since the base, unless that is so short ago that rates would jump: a key asks for a look too.
+    fn count(&mut self, seen: &Seen) {
+        let totals = || {
+            let depths = seen.queues.iter();
+            depths.map(|depth| (depth.stats.queue.clone(), depth.stats.totals))
+        };
+        if let Some(base) = &self.base {
+            let time = seen.at.duration_since(base.at);
+            if time < self.interval.duration() * 3 / 4 {
+                return;
+            }
+            self.rates.clear();
+            for (queue, now) in totals() {
+                let Some(before) = base.totals.get(&queue) else {
+                    continue;
+                };
+                let trail = self.trails.entry(queue.clone()).or_default();
+                trail.add(seen.at_ms, before, &now);
+                self.rates.insert(queue, Rates::between(before, &now, time));
+            }
+        }
+        let totals: BTreeMap<_, _> = totals().collect();
+        self.trails.retain(|queue, _| totals.contains_key(queue));
+        self.base = Some(Base {
+            at: seen.at,
+            totals,
+        });
     }
 
     /// Shows a job that was asked for.
@@ -167,15 +193,5 @@ impl View {
             _ => &[],
         });
         jobs.iter().map(|job| job.id).collect()
-    }
-}
-
-impl Seen {
-    fn totals(&self, queue: &QueueName) -> Option<Totals> {
-        let depth = self
-            .queues
-            .iter()
-            .find(|depth| depth.stats.queue == *queue)?;
-        Some(depth.stats.totals)
     }
 }
