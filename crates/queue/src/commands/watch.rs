@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use clap::Args;
+use protocol::QueueName;
 use tokio::time::MissedTickBehavior;
 
 use crate::{
@@ -22,9 +23,11 @@ On a terminal each look is drawn over the last; `queue top` shows more there. In
 line. It goes on while Redis is away, once it was there.
 
 Examples:
-  queue watch --interval 5s
+  queue watch chat --interval 5s
   queue watch --json | jq --unbuffered '.queues[].per_second'")]
 pub struct WatchArgs {
+    /// The queue, which may be none yet; all without
+    pub queue: Option<QueueName>,
     /// How long to wait between two looks: 500ms, 1s, 1m
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = Millis::rest)]
     pub interval: Millis,
@@ -61,10 +64,14 @@ async fn look_on(console: &Console, args: &WatchArgs) -> Result<(), Fault> {
     loop {
         ticks.tick().await;
         let look = match survey(&console.inspector).await {
-            Ok(queues) => Ok(Look {
-                at: Instant::now(),
-                queues,
-            }),
+            Ok(mut queues) => {
+                let wanted = args.queue.as_ref();
+                queues.retain(|stats| wanted.is_none_or(|queue| *queue == stats.queue));
+                Ok(Look {
+                    at: Instant::now(),
+                    queues,
+                })
+            }
             // Who starts to look at a Redis that is away most likely has the address wrong.
             Err(error) if last.is_none() => return Err(console.fault(&error)),
             Err(error) => Err(console.fault(&error).to_string()),

@@ -193,7 +193,11 @@ async fn looks_are_lines() {
     let rig = Rig::start("lines").await;
     rig.submit("chat", "done", "1", JobOptions::default()).await;
     let mut shown = String::new();
-    for line in ["watch --interval 100ms", "watch --interval 100ms --json"] {
+    for line in [
+        "watch --interval 100ms",
+        "watch --interval 100ms --json",
+        "watch video --interval 100ms",
+    ] {
         let mut process = Process::start(rig.command(&words(line)));
         until("two looks", async || {
             (process.out().matches('\n').count() >= 2).then_some(())
