@@ -17,6 +17,7 @@ mod pause;
 mod priority;
 mod retry;
 mod run_now;
+mod schedules;
 mod selection;
 mod stats;
 mod tenants;
@@ -53,6 +54,10 @@ pub use retry::RetryArgs;
 pub(crate) use retry::retry;
 pub use run_now::RunNowArgs;
 pub(crate) use run_now::run_now;
+pub(crate) use schedules::schedules;
+pub use schedules::{
+    Action as ScheduleAction, ApplyArgs, FileArgs, NextArgs, OneArgs, SchedulesArgs, SetArgs,
+};
 pub use selection::Selection;
 pub use stats::StatsArgs;
 pub(crate) use stats::stats;

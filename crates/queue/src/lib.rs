@@ -1,6 +1,7 @@
 //! The queue manager and the operator's command line.
 //!
-//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is its one loop.
+//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is one of its loops.
+//! - [`Scheduler`] hands in what schedules say; operators set them with a [`ScheduleBook`].
 //! - [`Chronicle`] keeps what queues had done at the beginning of each minute.
 //! - The admin API, and the dashboard on it, do over HTTP what the commands do in a terminal.
 //! - The commands look at jobs and change them, through `broker` alone.
@@ -22,6 +23,7 @@ mod metrics;
 mod output;
 mod progress;
 mod rates;
+mod schedules;
 #[cfg(test)]
 mod snapshot;
 mod survey;
@@ -35,13 +37,18 @@ pub use app::run;
 pub use chronicle::Chronicle;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    CancelArgs, ChangeArgs, CompletionsArgs, Cursor, DeleteArgs, DrainArgs, EnqueueArgs,
-    ErrorsArgs, Filters, JobArgs, JobsArgs, LimitsArgs, PauseArgs, PriorityArgs, ResumeArgs,
-    RetryArgs, RunNowArgs, Selection, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
+    ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, Cursor, DeleteArgs, DrainArgs, EnqueueArgs,
+    ErrorsArgs, FileArgs, Filters, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs,
+    PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs, ScheduleAction, SchedulesArgs, Selection,
+    SetArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};
 pub use metrics::Metrics;
+pub use schedules::{
+    FileChange, FileError, InvalidPlan, Plan, Ran, ScheduleBook, ScheduleError, ScheduleFile,
+    Scheduler,
+};
 pub use survey::QueueStats;
 pub use text::millis::{Millis, MillisError};
 pub use upkeep::Upkeep;

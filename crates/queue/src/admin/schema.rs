@@ -56,6 +56,11 @@ described! {
     FailureCode = "FailureCode", words([
         "error", "panic", "undecodable", "unknown_kind", "result_too_large", "lease_lost", "timeout", "expired",
     ]);
+    /// What becomes of times that were missed.
+    Missed = "Missed", words(["skip", "catch_up"]);
+    /// A schedule.
+    Schedule = "Schedule", open(["name", "queue", "when", "missed", "paused", "job", "next_at"])
+        .description(Some("What was said of it, when it runs `next_at`, and its `last` run: the time that it was for, and the job"));
     /// Counts by name.
     Numbers = "Counts", ObjectBuilder::new().schema_type(Type::Object)
         .additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(number(0, u64::MAX / 2).build().into()))));
@@ -66,6 +71,9 @@ described! {
     /// An event.
     Event = "JobEvent", open(["type", "job", "kind", "attempt", "time"])
         .description(Some("What happened to a job: its `type`, in which attempt, when, and `data` or an `error`"));
+    /// A server-sent event.
+    Streamed = "StreamedEvent", open(["event", "data"])
+        .description(Some("A server-sent event: its type, for what happened to a job its place as `id`, and JSON as `data`"));
     /// What a worker says of itself.
     Card = "WorkerCard", open(["name", "host", "pid", "version", "concurrency", "active", "started_at", "kinds", "beat_at", "alive"]);
     /// Errors put together.
@@ -125,6 +133,19 @@ pub(super) struct JobPath {
     /// Its id.
     #[param(inline, value_type = Id)]
     id: String,
+}
+
+/// A schedule in the address.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct SchedulePath {
+    /// The queue that its jobs go to.
+    #[param(inline, value_type = Name, example = "chat")]
+    queue: String,
+    /// Its name.
+    #[param(inline, value_type = Name)]
+    name: String,
 }
 
 /// A job in the address, whose queue is not known.

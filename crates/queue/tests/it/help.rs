@@ -16,26 +16,50 @@ pub(crate) fn asked(words: &[&str]) -> Answer {
 
 /// The names of all commands, as the help lists them.
 pub(crate) fn commands() -> Vec<String> {
-    let help = asked(&["-h"]).out;
-    let (_, rest) = help.split_once("\nCommands:\n").unwrap();
+    commands_of(&[])
+}
+
+/// The names of the commands below one, but for `help` below that.
+fn commands_of(above: &[&str]) -> Vec<String> {
+    let help = asked(&[above, &["-h"]].concat()).out;
+    let Some((_, rest)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
     let listed = rest.lines().take_while(|line| line.starts_with("  "));
     listed
         .filter_map(|line| line.strip_prefix("  "))
         .filter(|line| !line.starts_with(' '))
         .map(|line| line.split(' ').next().unwrap().to_owned())
+        .filter(|name| above.is_empty() || name != "help")
         .collect()
+}
+
+/// All commands and those below them, as they are typed.
+pub(crate) fn lines() -> Vec<String> {
+    let mut lines = Vec::new();
+    for name in commands().into_iter().filter(|name| name != "help") {
+        let below = commands_of(&[&name]);
+        let below = below.iter().map(|below| format!("{name} {below}"));
+        let below: Vec<_> = below.collect();
+        lines.push(name);
+        lines.extend(below);
+    }
+    lines
 }
 
 #[test]
 fn the_help_of_every_command_was_reviewed() {
     snapshot::verbatim("help", &asked(&["--help"]).out);
     snapshot::verbatim("help-short", &asked(&["-h"]).out);
-    let commands = commands();
-    assert!(commands.len() >= 16, "{commands:?}");
-    for name in commands.iter().filter(|name| *name != "help") {
-        let long = asked(&[name, "--help"]).out;
-        assert!(long.contains("Examples:\n"), "{name} shows how it is used");
-        snapshot::verbatim(&format!("help-{name}"), &long);
+    let lines = lines();
+    assert!(lines.len() >= 28, "{lines:?}");
+    for line in lines {
+        let words: Vec<_> = line.split(' ').chain(["--help"]).collect();
+        let long = asked(&words).out;
+        if words.len() == 2 {
+            assert!(long.contains("Examples:\n"), "{line} shows how it is used");
+        }
+        snapshot::verbatim(&format!("help-{}", line.replace(' ', "-")), &long);
     }
 }
 

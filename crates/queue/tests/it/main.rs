@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_schedules;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod changed;
@@ -30,6 +32,10 @@ mod refusals;
 mod rig;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod schedule_commands;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

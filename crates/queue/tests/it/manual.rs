@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs};
 
-use crate::help::{asked, commands};
+use crate::help::{asked, commands, lines};
 
 const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
 /// Where the part begins that is made here.
@@ -23,8 +23,9 @@ fn made() -> String {
         "\n## queue\n\n```text\n{}\n```\n\nEvery command takes these, before or after its name:\n\n```text\n{redis}\n```\n",
         commands_part.trim_end()
     );
-    for name in commands().iter().filter(|name| *name != "help") {
-        let (help, _) = without_redis(&asked(&[name, "-h"]).out);
+    for name in lines() {
+        let words: Vec<_> = name.split(' ').chain(["-h"]).collect();
+        let (help, _) = without_redis(&asked(&words).out);
         let _ = write!(text, "\n## queue {name}\n\n```text\n{help}\n```\n");
     }
     text

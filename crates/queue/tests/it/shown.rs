@@ -189,6 +189,27 @@ async fn workers_are_shown() {
 }
 
 #[tokio::test]
+async fn schedules_are_shown() {
+    let rig = Rig::start("scheduled").await;
+    let lines = [
+        "schedules",
+        "schedules set launch --at 2199-01-01T00:00:00Z launch '{\"n\":1}'",
+        // Its table says for how long: only that of one that rests is always the same.
+        "schedules --json",
+        "schedules show launch",
+        "schedules next launch --json",
+        "schedules pause launch --json",
+        "schedules",
+        "schedules resume launch",
+        "schedules run launch",
+        "schedules remove launch --json",
+        "schedules show launch",
+    ];
+    let run = |line: &str| session(line, &rig.run(&words(line)));
+    check("schedules", &lines.map(run).concat());
+}
+
+#[tokio::test]
 async fn looks_are_lines() {
     let rig = Rig::start("lines").await;
     rig.submit("chat", "done", "1", JobOptions::default()).await;
