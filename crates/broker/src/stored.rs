@@ -169,10 +169,7 @@ mod tests {
             let record = format!("active {front};5 1 a 100 r chat a = 0\n");
             Stored::read(record.as_bytes()).unwrap().wait()
         };
-        assert_eq!(
-            wait("1 0 worker=w started=130 place=1"),
-            Some((100, 130))
-        );
+        assert_eq!(wait("1 0 worker=w started=130 place=1"), Some((100, 130)));
         assert_eq!(
             wait("1 0 worker=w started=130 place=1 due=120"),
             Some((120, 130))

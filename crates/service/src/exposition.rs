@@ -53,7 +53,17 @@ fn older(openmetrics: &str) -> String {
                 .map(|(_, about)| about)
                 .unwrap_or_default();
             for part in [
-                "# HELP ", name, suffix, " ", about, "\n# TYPE ", name, suffix, " ", kind, "\n",
+                "# HELP ",
+                name,
+                suffix,
+                " ",
+                about,
+                "\n# TYPE ",
+                name,
+                suffix,
+                " ",
+                kind,
+                "\n",
             ] {
                 text.push_str(part);
             }

@@ -149,7 +149,10 @@ mod tests {
         );
         let limits = "Max cpu time  unlimited  unlimited  seconds\nMax open files            1024                 4096                 files\n";
         assert_eq!(most_files(limits), Some(1024.0));
-        assert_eq!((spent(""), started("", ""), most_files("")), (None, None, None));
+        assert_eq!(
+            (spent(""), started("", ""), most_files("")),
+            (None, None, None)
+        );
     }
 
     #[test]
@@ -168,7 +171,8 @@ mod tests {
             "{shown}"
         );
         assert!(
-            shown.contains("\nready 0\n") && shown.contains("ready_condition{condition=\"redis\"} 0\n"),
+            shown.contains("\nready 0\n")
+                && shown.contains("ready_condition{condition=\"redis\"} 0\n"),
             "{shown}"
         );
         check.set(true);

@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
-    Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+    Dispatch, Registry, WorkerArgs,
+    abort::AbortOnDrop,
+    metrics::MetricsLayer,
+    panic::on_panic,
     trace::{adopt, waited},
 };
 
