@@ -20,6 +20,7 @@ mod limit;
 mod manager;
 mod metrics;
 mod output;
+mod pressure;
 mod progress;
 mod survey;
 mod table;
