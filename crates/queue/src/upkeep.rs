@@ -96,7 +96,11 @@ impl Upkeep {
         // Without a queue the list is all that there is to ask for.
         let look = self.queues.is_empty() || self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         if look {
-            self.queues = self.inspector.queues().await?;
+            let queues = self.inspector.queues().await?;
+            if queues != self.queues {
+                self.pressed = None;
+            }
+            self.queues = queues;
             self.broken.retain(|queue| self.queues.contains(queue));
         }
         let mut all = Swept::default();
