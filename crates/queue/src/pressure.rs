@@ -46,8 +46,10 @@ impl Pressure {
         inspector: &Inspector,
         queues: &[QueueName],
     ) -> Result<(), Error> {
-        let mut seen = Seen::default();
-        seen.redis = tolerated(inspector.health().await, "Redis")?;
+        let mut seen = Seen {
+            redis: tolerated(inspector.health().await, "Redis")?,
+            queues: Vec::with_capacity(queues.len()),
+        };
         for name in queues {
             let queue = Queue::look(inspector, name).await;
             seen.queues.extend(tolerated(queue, name.as_str())?);

@@ -132,6 +132,11 @@ impl Metrics {
             self.refused.clone(),
         );
 
+        self.register_relay(registry);
+    }
+
+    /// What becomes of events.
+    fn register_relay(&self, registry: &mut Registry) {
         let relay = registry.sub_registry_with_prefix("relay");
         relay.register(
             "events",

@@ -82,7 +82,7 @@ fn read(text: &str, into: &mut Metrics) {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
-            current = name.to_owned();
+            name.clone_into(&mut current);
             let known = into.entry(current.clone()).or_default();
             kind.clone_into(&mut known.kind);
         } else if !line.starts_with('#') {
