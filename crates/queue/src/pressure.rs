@@ -44,7 +44,7 @@ impl Pressure {
     pub(crate) async fn look(
         &self,
         inspector: &Inspector,
-        queues: &[QueueName],
+        queues: &[&QueueName],
     ) -> Result<(), Error> {
         let mut seen = Seen {
             redis: tolerated(inspector.health().await, "Redis")?,

@@ -121,8 +121,10 @@ impl Upkeep {
             self.looked = Some(Instant::now());
         }
         if look && self.pressed.is_none_or(|at| at.elapsed() >= pressure::LOOK) {
+            let whole = self.queues.iter();
+            let whole: Vec<_> = whole.filter(|queue| !self.broken.contains(queue)).collect();
             let pressure = self.metrics.pressure();
-            pressure.look(&self.inspector, &self.queues).await?;
+            pressure.look(&self.inspector, &whole).await?;
             self.pressed = Some(Instant::now());
         }
         Ok(all)
