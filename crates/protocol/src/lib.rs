@@ -21,6 +21,7 @@ mod record;
 mod retry;
 mod state;
 mod trace;
+mod whole;
 
 pub use chat::{CHAT_KIND, CHAT_QUEUE, ChatPayload, ChatResult, LOBBY_TOPIC};
 pub use code::ErrorCode;
@@ -35,3 +36,4 @@ pub use record::JobRecord;
 pub use retry::RetryPolicy;
 pub use state::{JobState, UnknownState};
 pub use trace::TraceContext;
+pub use whole::Whole;
