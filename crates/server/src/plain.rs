@@ -217,6 +217,9 @@ impl Session for PlainSession {
         // will be none.
         if let Err(error) = sender.jobs.feed(task.build()).await {
             span.end(&Err(error.clone()));
+            if let Some(id) = id {
+                self.traced.forget(id);
+            }
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
         Ok(())
