@@ -19,6 +19,7 @@ mod name;
 pub mod plain;
 mod record;
 mod retry;
+mod schedule;
 mod state;
 mod trace;
 mod whole;
@@ -31,9 +32,12 @@ pub use failure::{Failure, FailureCode};
 pub use id::{JobId, JobIdError};
 pub use job::{EventLevel, InvalidJob, Job, JobOptions, Priority};
 pub use key::{IdempotencyKey, KeyError};
-pub use name::{Channel, Kind, NameError, QueueName, Tenant, Topic};
+pub use name::{Channel, Kind, NameError, QueueName, ScheduleName, SourceName, Tenant, Topic};
 pub use record::JobRecord;
 pub use retry::RetryPolicy;
+pub use schedule::{
+    InvalidSchedule, InvalidWhen, LastRun, Missed, Schedule, ScheduleRecord, ScheduledJob, When,
+};
 pub use state::{JobState, UnknownState};
 pub use trace::TraceContext;
 pub use whole::Whole;

@@ -36,6 +36,8 @@ pub struct Metrics {
     expired: Counter,
     pruned: Counter,
     failures: Counter,
+    runs: Counter,
+    refused: Counter,
     maintained_at: Timestamp,
     minute_kept_at: Timestamp,
     queues: Queues,
@@ -53,6 +55,8 @@ impl Metrics {
             expired,
             pruned,
             failures,
+            runs,
+            refused,
             maintained_at,
             minute_kept_at,
             queues,
@@ -91,13 +95,33 @@ impl Metrics {
             "Rounds of maintenance that Redis did not let end well",
             failures,
         );
-        registry.register(
-            "queue_maintenance_last_success_timestamp_seconds",
+        let mut counter = |name: &str, help: &str, counter: Counter| {
+            registry.register(format!("queue_schedule_{name}"), help, counter);
+        };
+        counter(
+            "runs",
+            "Runs of schedules that this manager handed in",
+            runs,
+        );
+        counter(
+            "refused",
+            "Runs of schedules that the queue did not take when this manager handed them in; they are tried again",
+            refused,
+        );
+        let mut timestamp = |name: &str, help: &str, at: Timestamp| {
+            registry.register(
+                format!("queue_{name}_last_success_timestamp_seconds"),
+                help,
+                at,
+            );
+        };
+        timestamp(
+            "maintenance",
             "When a round of maintenance last ended well, since the Unix epoch",
             maintained_at,
         );
-        registry.register(
-            "queue_history_last_success_timestamp_seconds",
+        timestamp(
+            "history",
             "When the minutes of all queues were last kept, since the Unix epoch",
             minute_kept_at,
         );
@@ -140,6 +164,12 @@ impl Metrics {
         self.lost.inc_by(swept.lost);
         self.expired.inc_by(swept.expired);
         self.pruned.inc_by(swept.pruned);
+    }
+
+    /// Adds what was handed in, and what was not taken.
+    pub(crate) fn scheduled(&self, runs: u64, refused: u64) {
+        self.runs.inc_by(runs);
+        self.refused.inc_by(refused);
     }
 
     /// Replaces the figures of all queues.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_schedules;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod commands;
@@ -20,6 +22,10 @@ mod manager;
 mod process;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod schedule_commands;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
