@@ -21,6 +21,7 @@ mod limit;
 mod manager;
 mod metrics;
 mod output;
+mod pressure;
 mod progress;
 mod rates;
 mod schedules;
