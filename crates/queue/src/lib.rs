@@ -16,6 +16,7 @@ mod cli;
 mod commands;
 mod console;
 mod fault;
+mod happened;
 mod interrupt;
 mod limit;
 mod manager;

@@ -90,6 +90,23 @@ impl OriginPolicy {
         }
     }
 
+    /// The same, and where origins are listed the name that was asked for must be one of theirs, or this machine's: for what
+    /// only people and their programs on this machine ask.
+    pub fn check_listed_host(&self, headers: &HeaderMap) -> Result<(), OriginRefused> {
+        self.check_host(headers)?;
+        let host = headers.get(header::HOST);
+        let name = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let name = name.to_ascii_lowercase();
+        let fits = |scheme: &str| self.allows(&format!("{scheme}://{name}"), host);
+        match self.rule {
+            Rule::Listed(_) if !is_loopback(&name) && !fits("http") && !fits("https") => {
+                let origin = name.chars().take(200).collect();
+                Err(OriginRefused { origin })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn allows(&self, origin: &str, host: Option<&HeaderValue>) -> bool {
         let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
         match &self.rule {
@@ -233,6 +250,20 @@ mod tests {
         assert!(own.check_host(&HeaderMap::new()).is_err());
         assert!(host(&OriginPolicy::new(&[], false), "chat.example.com"));
         assert!(host(&listed(&["x"]), "chat.example.com"));
+    }
+
+    #[test]
+    fn a_list_may_hold_for_names_that_are_asked_for_too() {
+        let host = |policy: &OriginPolicy, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            policy.check_listed_host(&headers).is_ok()
+        };
+        let policy = listed(&["https://ops.example.com", "http://localhost:*"]);
+        assert!(host(&policy, "ops.example.com") && host(&policy, "127.0.0.1:3001"));
+        assert!(!host(&policy, "evil.example.com") && !host(&policy, ""));
+        assert!(!host(&OriginPolicy::new(&[], true), "evil.example.com"));
+        assert!(host(&OriginPolicy::new(&[], false), "ops.example.com"));
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn judge(admin: &Admin, request: &Request) -> Result<(), Problem> {
         .check(headers)
         .and_then(|()| match &admin.args.admin_token {
             Some(_) => Ok(()),
-            None => admin.origins.check_host(headers),
+            None => admin.origins.check_listed_host(headers),
         });
     if let Err(error) = page {
         let why = error

@@ -1,10 +1,9 @@
 //! What happened in a queue, in steps of time: what charts are drawn from.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use broker::{KEPT_MS, KindTotals, MINUTE_MS, Minute};
-use protocol::Kind;
+use broker::{KEPT_MS, MINUTE_MS, Minute};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,6 +12,7 @@ use super::{
     extract::{Asked, OfQueue},
     schema,
 };
+use crate::happened::{Happened, OfKind, kinds};
 
 /// Since when, and in what steps.
 #[derive(Deserialize, IntoParams)]
@@ -54,33 +54,20 @@ pub(super) struct History {
 
 /// What happened in one step, and how many jobs were where at its end.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[allow(missing_docs, reason = "they are the totals' and states' own names")]
 pub(super) struct Point {
     /// When it began, in milliseconds since the Unix epoch.
     at: u64,
     /// How long it was, in milliseconds: the last is not over, and some may hold others of which nothing is known.
     span_ms: u64,
-    enqueued: u64,
-    completed: u64,
-    failed: u64,
-    cancelled: u64,
-    retried: u64,
-    lost: u64,
+    /// How often what happened.
+    #[serde(flatten)]
+    happened: Happened,
+    /// Jobs in line at its end.
     waiting: u64,
+    /// Jobs that waited for their time.
     delayed: u64,
+    /// Jobs that ran.
     active: u64,
-}
-
-/// What became of jobs of one kind.
-#[derive(Serialize, ToSchema)]
-pub(super) struct OfKind {
-    /// The kind.
-    #[schema(value_type = String)]
-    kind: Kind,
-    /// Jobs that completed.
-    completed: u64,
-    /// Jobs that failed for good.
-    failed: u64,
 }
 
 /// What happened in a queue, in steps of whole minutes.
@@ -116,66 +103,37 @@ pub(super) async fn history(
 }
 
 fn points(minutes: &[Minute], step_ms: u64) -> Vec<Point> {
-    let mut points = Vec::new();
-    let mut from: Option<&Minute> = None;
-    for (n, minute) in minutes.iter().enumerate() {
-        let Some(first) = from else {
-            from = Some(minute);
+    let mut points: Vec<Point> = Vec::new();
+    for pair in minutes.windows(2) {
+        let [before, after] = pair else { continue };
+        if points
+            .last()
+            .is_none_or(|point| point.at / step_ms != before.at / step_ms)
+        {
+            points.push(Point {
+                at: before.at,
+                ..Point::default()
+            });
+        }
+        let Some(point) = points.last_mut() else {
             continue;
         };
-        let is_last = n + 1 == minutes.len();
-        if minute.at / step_ms == first.at / step_ms && !is_last {
-            continue;
-        }
-        if minute.at <= first.at {
-            continue;
-        }
-        let (a, b) = (&first.totals, &minute.totals);
-        // A queue whose counters began anew has done nothing that is known.
-        let happened = |before: u64, after: u64| after.saturating_sub(before);
-        points.push(Point {
-            at: first.at,
-            span_ms: minute.at - first.at,
-            enqueued: happened(a.enqueued, b.enqueued),
-            completed: happened(a.completed, b.completed),
-            failed: happened(a.failed, b.failed),
-            cancelled: happened(a.cancelled, b.cancelled),
-            retried: happened(a.retried, b.retried),
-            lost: happened(a.lost, b.lost),
-            waiting: minute.depth.waiting,
-            delayed: minute.depth.delayed,
-            active: minute.depth.active,
-        });
-        from = Some(minute);
+        point.span_ms = after.at.saturating_sub(point.at);
+        let happened = Happened::between(&before.totals, &after.totals);
+        point.happened.add(&happened);
+        point.waiting = after.depth.waiting;
+        point.delayed = after.depth.delayed;
+        point.active = after.depth.active;
     }
+    points.retain(|point| point.span_ms > 0);
     points
-}
-
-fn kinds(minutes: &[Minute]) -> Vec<OfKind> {
-    let none = BTreeMap::new();
-    let first = minutes.first().map_or(&none, |minute| &minute.kinds);
-    let last = minutes.last().map_or(&none, |minute| &minute.kinds);
-    let mut kinds: Vec<_> = last
-        .iter()
-        .map(|(kind, after)| {
-            let KindTotals { completed, failed } = first.get(kind).copied().unwrap_or_default();
-            OfKind {
-                kind: kind.clone(),
-                completed: after.completed.saturating_sub(completed),
-                failed: after.failed.saturating_sub(failed),
-            }
-        })
-        .filter(|kind| kind.completed + kind.failed > 0)
-        .collect();
-    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.completed + kind.failed));
-    kinds
 }
 
 #[cfg(test)]
 mod tests {
     use broker::{Counts, Minute, Totals};
 
-    use super::{Point, points};
+    use super::{Happened, Point, points};
 
     fn minute(at: u64, completed: u64, waiting: u64) -> Minute {
         Minute {
@@ -205,7 +163,10 @@ mod tests {
         let point = |at, span_ms, completed, waiting| Point {
             at,
             span_ms,
-            completed,
+            happened: Happened {
+                completed,
+                ..Happened::default()
+            },
             waiting,
             ..Point::default()
         };

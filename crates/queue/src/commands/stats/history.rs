@@ -1,45 +1,9 @@
 //! What happened in a queue since a time, out of the minutes that managers keep. Pure.
 
-use std::collections::BTreeMap;
-
-use broker::{MINUTE_MS, Minute, Totals};
-use protocol::Kind;
+use broker::{MINUTE_MS, Minute};
 use serde::Serialize;
 
-/// How often something happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Happened {
-    pub(super) enqueued: u64,
-    pub(super) completed: u64,
-    pub(super) failed: u64,
-    pub(super) retried: u64,
-    pub(super) cancelled: u64,
-    pub(super) lost: u64,
-}
-
-impl Happened {
-    /// Between two looks. Totals that fell, because Redis was wiped, count as nothing.
-    fn between(before: &Totals, after: &Totals) -> Self {
-        let grown = |of: fn(&Totals) -> u64| of(after).saturating_sub(of(before));
-        Self {
-            enqueued: grown(|totals| totals.enqueued),
-            completed: grown(|totals| totals.completed),
-            failed: grown(|totals| totals.failed),
-            retried: grown(|totals| totals.retried),
-            cancelled: grown(|totals| totals.cancelled),
-            lost: grown(|totals| totals.lost),
-        }
-    }
-
-    const fn add(&mut self, more: &Self) {
-        self.enqueued += more.enqueued;
-        self.completed += more.completed;
-        self.failed += more.failed;
-        self.retried += more.retried;
-        self.cancelled += more.cancelled;
-        self.lost += more.lost;
-    }
-}
+use crate::happened::{Happened, OfKind, kinds};
 
 /// What happened from a time on, until the next point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,14 +15,6 @@ pub(super) struct Point {
     waiting: u64,
     delayed: u64,
     active: u64,
-}
-
-/// How jobs of a kind ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct OfKind {
-    pub(super) kind: Kind,
-    pub(super) completed: u64,
-    pub(super) failed: u64,
 }
 
 /// What happened in a queue.
@@ -85,7 +41,6 @@ impl History {
         let step_ms = MINUTE_MS * length.div_ceil(most).max(1);
         let mut sums = Happened::default();
         let mut points: Vec<Point> = Vec::new();
-        let mut kinds = BTreeMap::<&Kind, (u64, u64)>::new();
         for pair in minutes.windows(2) {
             let [before, after] = pair else { continue };
             let happened = Happened::between(&before.totals, &after.totals);
@@ -107,30 +62,14 @@ impl History {
                 point.delayed = after.depth.delayed;
                 point.active = after.depth.active;
             }
-            for (kind, totals) in &after.kinds {
-                let old = before.kinds.get(kind).copied().unwrap_or_default();
-                let sum = kinds.entry(kind).or_default();
-                sum.0 += totals.completed.saturating_sub(old.completed);
-                sum.1 += totals.failed.saturating_sub(old.failed);
-            }
         }
-        let mut kinds: Vec<_> = kinds
-            .into_iter()
-            .filter(|(_, (completed, failed))| completed + failed > 0)
-            .map(|(kind, (completed, failed))| OfKind {
-                kind: kind.clone(),
-                completed,
-                failed,
-            })
-            .collect();
-        kinds.sort_by_key(|kind| std::cmp::Reverse(kind.completed + kind.failed));
         Some(Self {
             from: first.at,
             to: last.at,
             sums,
             step_ms,
             points,
-            kinds,
+            kinds: kinds(minutes),
         })
     }
 

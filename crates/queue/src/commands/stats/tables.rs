@@ -4,13 +4,10 @@ use broker::{Latency, QueueSettings};
 use comfy_table::{Cell, CellAlignment};
 use protocol::JobState;
 
-use super::{
-    super::tenants::shown,
-    Shown,
-    history::{Happened, History},
-};
+use super::{super::tenants::shown, Shown, history::History};
 use crate::{
     Millis,
+    happened::Happened,
     table::{Look, align_numbers, number, table, text},
     text::{age, spark},
 };
