@@ -1,32 +1,34 @@
-//! Lists the jobs of one tenant a page at a time, from a place that its reader keeps.
+//! Lists the jobs that fit a filter a page at a time, from a place that its reader keeps.
 //!
-//! A queue has no index by tenant but for jobs that wait, so a page looks at a bounded number of jobs, and may have few or
-//! none of them and still not be the last. What joins and leaves meanwhile does no harm: a job that stays where it is, is
-//! listed once.
+//! A queue has no index but by state and time, and by tenant for jobs that wait, so a page looks at a bounded number of jobs,
+//! and may have few or none and still not be the last. What joins and leaves meanwhile does no harm: a job that stays where it
+//! is, is listed once. Only of very many active jobs one may come twice, when its lease was renewed.
 
 use std::collections::HashMap;
 
-use protocol::{JobId, JobRecord, JobState, Kind, Priority, QueueName, Tenant};
+use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Inspector, Keys, script::PAGE};
+use crate::{Error, Inspector, JobFilter, Keys, script::PAGE, since};
 
 /// How many jobs one page looks at.
 const LOOKS: usize = 1_000;
 /// How many it reads at a time.
 const STEP: usize = 250;
+/// So many active jobs are sorted by id. Of more, each page is read by when their leases run out.
+const SORTED: usize = 10_000;
+/// Of how many tenants the lines are listed, where none is asked for: those whose turn is next.
+const TENANTS: usize = 1_000;
 
 /// Which jobs.
 #[derive(Clone, Debug)]
 pub struct Browse<'a> {
     /// Of which queue.
     pub queue: &'a QueueName,
-    /// Of which tenant.
-    pub tenant: &'a Tenant,
     /// In which states, each once; they are listed in the order of a job's life. No states mean all.
     pub states: &'a [JobState],
-    /// Of which kind, if only one is wanted.
-    pub kind: Option<&'a Kind>,
+    /// Which of these.
+    pub filter: &'a JobFilter,
     /// How many on a page.
     pub limit: usize,
 }
@@ -53,6 +55,8 @@ pub struct JobPage {
     pub jobs: Vec<JobRecord>,
     /// Where more may be.
     pub next: Option<JobPlace>,
+    /// How many jobs were looked at.
+    pub looked: usize,
 }
 
 /// A set of jobs in one state.
@@ -70,19 +74,25 @@ impl Inspector {
     ) -> Result<Result<JobPage, InvalidPlace>, Error> {
         let keys = Keys::new(self.redis().prefix(), browse.queue.clone());
         let sets = self.sets(&keys, browse).await?;
-        let Some((mut n, mut after)) = begin(&sets, after) else {
+        let all_tenants = browse.filter.tenant.is_none();
+        let Some((mut n, mut after)) = begin(&sets, after, all_tenants) else {
             return Ok(Err(InvalidPlace));
         };
         let mut page = JobPage::default();
         let mut looks = 0;
         while let Some(set) = sets.get(n) {
+            if after.is_none() {
+                after = JobPlace::newest(set, browse.filter);
+            }
             let found = self.step(&keys, set, after.as_ref()).await?;
             let full = found.len() == STEP;
             // An empty set costs a round trip too.
             looks += found.len().max(LOOKS / 100);
             let ids = found.iter().filter_map(|(id, _)| id.parse().ok());
             let records = self.records(&keys, ids).await?;
+            let mut too_old = false;
             for (id, score) in found {
+                page.looked += 1;
                 let Ok(id) = id.parse::<JobId>() else {
                     continue;
                 };
@@ -94,9 +104,15 @@ impl Inspector {
                 });
                 if let Some(job) = records.get(&id)
                     && job.state == set.state
-                    && job.tenant == *browse.tenant
-                    && browse.kind.is_none_or(|kind| job.kind == *kind)
                 {
+                    too_old =
+                        is_over(set) && browse.filter.from.is_some_and(|from| since(job) < from);
+                    if too_old {
+                        break;
+                    }
+                    if !browse.filter.fits(job) {
+                        continue;
+                    }
                     page.jobs.push(job.clone());
                     if page.jobs.len() == browse.limit {
                         page.next = after;
@@ -104,7 +120,7 @@ impl Inspector {
                     }
                 }
             }
-            if !full {
+            if !full || too_old {
                 (n, after) = (n + 1, None);
             }
             if looks >= LOOKS {
@@ -130,19 +146,39 @@ impl Inspector {
                 sets.push(Set { state, name });
                 continue;
             }
-            for priority in [Priority::High, Priority::Normal, Priority::Low] {
-                let name = format!("wait:{}:{}", priority.line(), browse.tenant);
-                sets.push(Set { state, name });
+            let lines = [Priority::High, Priority::Normal, Priority::Low].map(Priority::line);
+            for line in lines {
+                let tenants = match &browse.filter.tenant {
+                    Some(tenant) => vec![tenant.to_string()],
+                    None => self.in_line(keys, line).await?,
+                };
+                let names = tenants.iter().map(|tenant| format!("wait:{line}:{tenant}"));
+                sets.extend(names.map(|name| Set { state, name }));
             }
             let mut cmd = redis::cmd("SMEMBERS");
             cmd.arg(keys.asides());
             let mut kinds: Vec<String> = self.redis().query(&cmd).await?;
-            kinds.retain(|kind| browse.kind.is_none_or(|wanted| wanted.as_str() == kind));
+            let wanted = browse.filter.kind.as_ref();
+            kinds.retain(|kind| wanted.is_none_or(|wanted| wanted.as_str() == kind));
             kinds.sort_unstable();
             let kinds = kinds.iter().map(|kind| format!("aside:{kind}"));
             sets.extend(kinds.map(|name| Set { state, name }));
         }
         Ok(sets)
+    }
+
+    /// The tenants that have a line of a priority, by name, so that a listing finds its place among them again.
+    async fn in_line(&self, keys: &Keys, line: u8) -> Result<Vec<String>, Error> {
+        let mut pipeline = redis::pipe();
+        for key in [keys.ring(line), keys.parked()] {
+            pipeline.cmd("ZRANGE").arg(key).arg(0).arg(TENANTS - 1);
+        }
+        let (mut tenants, parked): (Vec<String>, Vec<String>) =
+            self.redis().pipe(&pipeline).await?;
+        tenants.extend(parked);
+        tenants.sort_unstable();
+        tenants.dedup();
+        Ok(tenants)
     }
 
     /// Ids and scores of the next jobs in a set.
@@ -152,7 +188,7 @@ impl Inspector {
         set: &Set,
         after: Option<&JobPlace>,
     ) -> Result<Vec<(String, String)>, Error> {
-        if set.state == JobState::Active {
+        if set.state == JobState::Active && self.are_few(keys.state(set.state)).await? {
             // Its scores change all the while, and its size is what workers do at a time: it is gone through by id.
             let mut cmd = redis::cmd("ZRANGE");
             cmd.arg(keys.state(set.state)).arg(0).arg(-1);
@@ -163,7 +199,7 @@ impl Inspector {
             ids.truncate(STEP);
             return Ok(ids.into_iter().map(|id| (id, "0".to_owned())).collect());
         }
-        let back = set.state.is_terminal();
+        let back = is_over(set);
         let last = after.map(|place| place.id.to_string()).unwrap_or_default();
         let mut call = PAGE.call(keys.base());
         call.arg(&set.name)
@@ -178,6 +214,13 @@ impl Inspector {
         Ok(found)
     }
 
+    async fn are_few(&self, key: String) -> Result<bool, Error> {
+        let mut cmd = redis::cmd("ZCARD");
+        cmd.arg(key);
+        let jobs: usize = self.redis().query(&cmd).await?;
+        Ok(jobs <= SORTED)
+    }
+
     async fn records(
         &self,
         keys: &Keys,
@@ -189,16 +232,27 @@ impl Inspector {
     }
 }
 
+/// Of what is over, the newest comes first.
+const fn is_over(set: &Set) -> bool {
+    set.state.is_terminal()
+}
+
 impl JobPlace {
+    /// Where in a set of what is over those begin that ended in time; nowhere else are jobs by their time.
+    fn newest(set: &Set, filter: &JobFilter) -> Option<Self> {
+        let until = filter.until.filter(|_| is_over(set))?;
+        Some(Self {
+            set: set.name.clone(),
+            score: until.to_string(),
+            id: JobId::from_parts(0, 0),
+        })
+    }
+
     /// The beginning of a set.
     fn before(set: &Set) -> Self {
         let (score, id) = ("-inf", JobId::from_parts(0, 0));
         // Those that are over are gone through from the end.
-        let score = if set.state.is_terminal() {
-            "+inf"
-        } else {
-            score
-        };
+        let score = if is_over(set) { "+inf" } else { score };
         Self {
             set: set.name.clone(),
             score: score.to_owned(),
@@ -208,7 +262,11 @@ impl JobPlace {
 }
 
 /// In which set a listing goes on, and after what in it.
-fn begin(sets: &[Set], after: Option<JobPlace>) -> Option<(usize, Option<JobPlace>)> {
+fn begin(
+    sets: &[Set],
+    after: Option<JobPlace>,
+    all_tenants: bool,
+) -> Option<(usize, Option<JobPlace>)> {
     let Some(place) = after else {
         return Some((0, None));
     };
@@ -218,6 +276,12 @@ fn begin(sets: &[Set], after: Option<JobPlace>) -> Option<(usize, Option<JobPlac
         return Some((n, Some(place)));
     }
     // Nothing of the kind is set aside any more: on with the next kind.
+    if let Some(line) = place.set.strip_prefix("wait:") {
+        // The tenant has no line any more: on with the next.
+        let tail = |set: &Set| set.name.strip_prefix("wait:").map(str::to_owned);
+        let next = |set: &Set| tail(set).is_none_or(|name| name.as_str() > line);
+        return all_tenants.then(|| (sets.iter().position(next).unwrap_or(sets.len()), None));
+    }
     place.set.strip_prefix("aside:")?;
     let next = |set: &Set| {
         let aside = set.name.starts_with("aside:");
@@ -251,20 +315,33 @@ mod tests {
             set(JobState::Waiting, "aside:c"),
             set(JobState::Delayed, "delayed"),
         ];
-        assert_eq!(begin(&sets, None), Some((0, None)));
+        assert_eq!(begin(&sets, None, false), Some((0, None)));
         assert_eq!(
-            begin(&sets, Some(at("delayed", "5"))),
+            begin(&sets, Some(at("delayed", "5")), false),
             Some((2, Some(at("delayed", "5"))))
         );
-        assert_eq!(begin(&sets, Some(at("aside:b", "5"))), Some((1, None)));
-        assert_eq!(begin(&sets, Some(at("aside:d", "5"))), Some((2, None)));
+        assert_eq!(
+            begin(&sets, Some(at("aside:b", "5")), false),
+            Some((1, None))
+        );
+        assert_eq!(
+            begin(&sets, Some(at("aside:d", "5")), false),
+            Some((2, None))
+        );
+        // Who sees all tenants goes on behind one that has no line any more.
+        let bob = Some(at("wait:1:bob", "5"));
+        assert_eq!(begin(&sets, bob, true), Some((1, None)));
         for (set, score) in [
             ("wait:1:bob", "5"),
             ("job:x", "5"),
             ("delayed", "x"),
             ("delayed", "nan"),
         ] {
-            assert_eq!(begin(&sets, Some(at(set, score))), None, "{set} {score}");
+            assert_eq!(
+                begin(&sets, Some(at(set, score)), false),
+                None,
+                "{set} {score}"
+            );
         }
     }
 }

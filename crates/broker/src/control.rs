@@ -1,11 +1,11 @@
 //! What an operator may do to jobs and queues, and an owner to jobs.
 
-use protocol::{JobId, JobState, QueueName, Tenant};
+use protocol::{JobId, JobState, Priority, QueueName, Tenant};
 
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     call::{Call, Script},
-    script::{self, CANCEL, DELETE, RETRY, SETTINGS},
+    script::{self, CANCEL, DELETE, PRIORITY, RETRY, RUN_NOW, SETTINGS},
 };
 
 /// How many jobs one call to Redis changes.
@@ -85,6 +85,24 @@ impl Control {
     ) -> Result<Vec<Done>, Error> {
         self.each(&DELETE, queue, ids, |call| {
             call.arg(state.as_str());
+        })
+        .await
+    }
+
+    /// Puts delayed jobs in line at once, whether they wait for their time or for their next attempt.
+    pub async fn run_now(&self, queue: &QueueName, ids: &[JobId]) -> Result<Vec<Done>, Error> {
+        self.each(&RUN_NOW, queue, ids, |_| {}).await
+    }
+
+    /// Moves jobs that wait or are delayed to another priority; there they stand by when they came in.
+    pub async fn set_priority(
+        &self,
+        queue: &QueueName,
+        ids: &[JobId],
+        priority: Priority,
+    ) -> Result<Vec<Done>, Error> {
+        self.each(&PRIORITY, queue, ids, |call| {
+            call.arg(priority.line());
         })
         .await
     }

@@ -93,7 +93,7 @@ impl Inspector {
 
     /// How many jobs a queue has in each state, and what happened in it, in one round trip.
     pub async fn counts(&self, queue: &QueueName) -> Result<(Counts, Totals), Error> {
-        let keys = self.keys(queue);
+        let keys = self.queue_keys(queue);
         let mut pipeline = redis::pipe();
         for state in JobState::ALL.into_iter().skip(1) {
             pipeline.zcard(keys.state(state));
@@ -141,7 +141,7 @@ impl Inspector {
         limit: usize,
     ) -> Result<Vec<JobRecord>, Error> {
         let ids = self.ids(queue, state, limit).await?;
-        self.redis.records(&self.keys(queue), &ids).await
+        self.redis.records(&self.queue_keys(queue), &ids).await
     }
 
     /// The ids of up to `limit` jobs of a state, in the same order.
@@ -160,7 +160,7 @@ impl Inspector {
 
     /// One job, if the queue has it.
     pub async fn get(&self, queue: &QueueName, id: JobId) -> Result<Option<JobRecord>, Error> {
-        let records = self.redis.records(&self.keys(queue), &[id]).await?;
+        let records = self.redis.records(&self.queue_keys(queue), &[id]).await?;
         Ok(records.into_iter().next())
     }
 
@@ -178,7 +178,7 @@ impl Inspector {
         &self.redis
     }
 
-    fn keys(&self, queue: &QueueName) -> Keys {
+    pub(crate) fn queue_keys(&self, queue: &QueueName) -> Keys {
         Keys::new(self.redis.prefix(), queue.clone())
     }
 
@@ -188,7 +188,7 @@ impl Inspector {
         state: JobState,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
-        let key = self.keys(queue).state(state);
+        let key = self.queue_keys(queue).state(state);
         // The next due first; of what is over, the newest first.
         let mut cmd = redis::cmd("ZRANGE");
         cmd.arg(key).arg(0).arg(limit.max(1) - 1);
@@ -199,7 +199,7 @@ impl Inspector {
     }
 
     async fn waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<String>, Error> {
-        let keys = self.keys(queue);
+        let keys = self.queue_keys(queue);
         let mut ids = Vec::new();
         let parked: Vec<String> = self.range(keys.parked(), limit).await?;
         for line in [Priority::High, Priority::Normal, Priority::Low].map(Priority::line) {
@@ -234,7 +234,7 @@ impl Inspector {
     /// What an operator has set for a queue.
     pub async fn settings(&self, queue: &QueueName) -> Result<QueueSettings, Error> {
         let mut cmd = redis::cmd("HGETALL");
-        cmd.arg(self.keys(queue).settings());
+        cmd.arg(self.queue_keys(queue).settings());
         Ok(QueueSettings::read(&self.redis.query(&cmd).await?))
     }
 
@@ -245,7 +245,8 @@ impl Inspector {
         tenant: &Tenant,
     ) -> Result<Option<TenantLimits>, Error> {
         let mut cmd = redis::cmd("HGET");
-        cmd.arg(self.keys(queue).overrides()).arg(tenant.as_str());
+        cmd.arg(self.queue_keys(queue).overrides())
+            .arg(tenant.as_str());
         let stored: Option<String> = self.redis.query(&cmd).await?;
         Ok(stored.as_deref().map(TenantLimits::read))
     }
@@ -256,7 +257,7 @@ impl Inspector {
         queue: &QueueName,
         limit: usize,
     ) -> Result<Vec<TenantStatus>, Error> {
-        let keys = self.keys(queue);
+        let keys = self.queue_keys(queue);
         let mut found = BTreeMap::<Tenant, TenantStatus>::new();
         let mut entry = |name: &str, change: &dyn Fn(&mut TenantStatus)| {
             let Ok(tenant) = name.parse::<Tenant>() else {
@@ -298,7 +299,7 @@ impl Inspector {
 
     /// The workers of a queue, those that are dead for less than an hour included, by name.
     pub async fn workers(&self, queue: &QueueName) -> Result<Vec<WorkerStatus>, Error> {
-        let keys = self.keys(queue);
+        let keys = self.queue_keys(queue);
         let (names, (secs, micros)): (Vec<(String, f64)>, (u64, u64)) = self
             .redis
             .pipe(

@@ -47,6 +47,16 @@ impl Keys {
         format!("{}count", self.base)
     }
 
+    /// How jobs of each kind ended.
+    pub(crate) fn kinds(&self) -> String {
+        format!("{}kinds", self.base)
+    }
+
+    /// What the queue had done at the beginning of each minute of a day, which is counted from the Unix epoch.
+    pub(crate) fn minutes(&self, day: u64) -> String {
+        format!("{}minutes:{day}", self.base)
+    }
+
     /// The tenants that have waiting jobs of a priority.
     pub(crate) fn ring(&self, line: u8) -> String {
         format!("{}ring:{line}", self.base)

@@ -53,15 +53,19 @@ impl Preflight {
         if durability != Durability::Written {
             how(redis, durability, replicas).await?;
         }
-        let version = ["valkey_version", "redis_version"]
-            .iter()
-            .find_map(|name| info.get(name))
-            .unwrap_or(&"unknown");
         Ok(Self {
-            version: (*version).to_owned(),
+            version: version(&info).to_owned(),
             warnings: warnings(&info),
         })
     }
+}
+
+/// The version of Redis, or of Valkey, which says both.
+pub(crate) fn version<'a>(info: &HashMap<&str, &'a str>) -> &'a str {
+    ["valkey_version", "redis_version"]
+        .iter()
+        .find_map(|name| info.get(name).copied())
+        .unwrap_or("unknown")
 }
 
 impl Preflight {
@@ -89,7 +93,7 @@ impl Preflight {
     }
 }
 
-fn warnings(info: &HashMap<&str, &str>) -> Vec<Warning> {
+pub(crate) fn warnings(info: &HashMap<&str, &str>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     // What a managed Redis does not tell can't be warned of.
     if info.get("aof_enabled") == Some(&"0") {
@@ -137,7 +141,7 @@ pub(crate) async fn how(
     ))
 }
 
-fn fields(info: &str) -> HashMap<&str, &str> {
+pub(crate) fn fields(info: &str) -> HashMap<&str, &str> {
     info.lines()
         .filter_map(|line| line.trim_end().split_once(':'))
         .collect()

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use protocol::{FailureCode, JobId, JobRecord, JobState, Kind, Priority, QueueName, Tenant};
 
-use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE};
+use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE, since};
 
 /// How many jobs a page has at most.
 const PAGE_SIZE: usize = 500;
@@ -64,6 +64,22 @@ impl Inspector {
 impl Scan {
     /// The next page, which may be empty; `None` after the last.
     pub async fn page(&mut self) -> Result<Option<Vec<JobSummary>>, Error> {
+        let Some(jobs) = self.records().await? else {
+            return Ok(None);
+        };
+        let now = self.now().await?;
+        let summary = |job: JobRecord| JobSummary {
+            age_ms: now.saturating_sub(since(&job)),
+            id: job.id,
+            kind: job.kind,
+            tenant: job.tenant,
+            error: job.error.map(|failure| failure.code),
+        };
+        Ok(Some(jobs.into_iter().map(summary).collect()))
+    }
+
+    /// The same, with all that a list shows of each job.
+    pub async fn records(&mut self) -> Result<Option<Vec<JobRecord>>, Error> {
         let mut rest = match self.rest.take() {
             Some(rest) => rest,
             None => self.begin().await?,
@@ -176,29 +192,12 @@ impl Scan {
         Ok(None)
     }
 
-    async fn summaries(&self, ids: Vec<String>) -> Result<Vec<JobSummary>, Error> {
+    async fn summaries(&self, ids: Vec<String>) -> Result<Vec<JobRecord>, Error> {
         // What is no id was not written by this system.
         let ids: Vec<JobId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-        let jobs = self.redis.summaries(&self.keys, &ids).await?;
-        let now = self.now().await?;
-        let summary = |job: JobRecord| {
-            if job.state != self.state {
-                return None;
-            }
-            let since = match self.state {
-                JobState::Waiting | JobState::Delayed => Some(job.created_at),
-                JobState::Active => job.started_at,
-                _ => job.finished_at,
-            };
-            Some(JobSummary {
-                id: job.id,
-                kind: job.kind,
-                tenant: job.tenant,
-                error: job.error.map(|failure| failure.code),
-                age_ms: since.map_or(0, |since| now.saturating_sub(since)),
-            })
-        };
-        Ok(jobs.into_iter().filter_map(summary).collect())
+        let mut jobs = self.redis.summaries(&self.keys, &ids).await?;
+        jobs.retain(|job| job.state == self.state);
+        Ok(jobs)
     }
 
     async fn now(&self) -> Result<u64, Error> {

@@ -60,6 +60,10 @@ pub(crate) static CANCEL: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", "", include_str!("lua/cancel.lua")));
 pub(crate) static DELETE: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", "", include_str!("lua/delete.lua")));
+pub(crate) static RUN_NOW: LazyLock<Script> =
+    LazyLock::new(|| writing("", "", include_str!("lua/run_now.lua")));
+pub(crate) static PRIORITY: LazyLock<Script> =
+    LazyLock::new(|| writing("", "", include_str!("lua/priority.lua")));
 pub(crate) static SETTINGS: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", "", include_str!("lua/settings.lua")));
 pub(crate) static BEAT: LazyLock<Script> =

@@ -45,6 +45,7 @@ pub use stats::StatsArgs;
 pub(crate) use stats::stats;
 pub use tenants::TenantsArgs;
 pub(crate) use tenants::tenants;
+pub(crate) use verb::Verb;
 pub use watch::WatchArgs;
 pub(crate) use watch::watch;
 pub use workers::WorkersArgs;

@@ -1,12 +1,16 @@
 //! The queue manager and the operator's command line.
 //!
 //! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is its one loop.
+//! - [`Chronicle`] keeps what queues had done at the beginning of each minute.
+//! - The admin API, and the dashboard on it, do over HTTP what the commands do in a terminal.
 //! - The commands look at jobs and change them, through `broker` alone.
 //!
 //! Nothing here is on a message's path, and nothing here holds state of its own: any number of managers may run,
 //! and everything goes on, less tidily, when none does.
 
+mod admin;
 mod app;
+mod chronicle;
 mod cli;
 mod commands;
 mod console;
@@ -22,7 +26,9 @@ mod table;
 mod text;
 mod upkeep;
 
+pub use admin::{AdminArgs, AdminArgsError};
 pub use app::run;
+pub use chronicle::Chronicle;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
     CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,

@@ -1,4 +1,4 @@
-//! Puts the manager together: one loop of upkeep, and what it tells those who watch over it.
+//! Puts the manager together: its loops, and what it serves to those who watch over it.
 //!
 //! Never waits for Redis: without it the manager runs, says so, and is not ready.
 
@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use axum::Router;
 use broker::{DurabilityArgs, Preflight, QueueArgs, Redis};
 use prometheus_client::registry::Registry;
 use service::{
@@ -19,15 +20,18 @@ use service::{
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::{Metrics, Upkeep};
+use crate::{
+    AdminArgs, Chronicle, Metrics, Upkeep,
+    admin::{self, Admin},
+};
 
-/// Where health is served unless said otherwise.
-const HEALTH: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
+/// Where the API and health are served unless said otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
 
 /// How the manager runs.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ManagerArgs {
-    /// Where `/livez`, `/readyz` and `/metrics` are served. Default: 127.0.0.1:3001, or a free port if that is taken
+    /// Where the dashboard, the admin API under `/api`, and `/livez`, `/readyz` and `/metrics` are served. Default: 127.0.0.1:3001, or a free port if that is taken
     #[arg(long, env = "LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
     /// How long to rest between two rounds of maintenance, in milliseconds
@@ -36,6 +40,9 @@ pub struct ManagerArgs {
     /// What is kept, and for how long.
     #[command(flatten)]
     pub keep: QueueArgs,
+    /// Who may use its API.
+    #[command(flatten)]
+    pub admin: AdminArgs,
     /// Who may reach it.
     #[command(flatten)]
     pub exposure: ExposureArgs,
@@ -63,11 +70,12 @@ impl Manager {
         Ok(lifecycle.run().await)
     }
 
-    /// Binds the health endpoints. Redis is not needed yet.
-    pub async fn build(redis: Redis, args: ManagerArgs) -> anyhow::Result<Self> {
-        let address = args.listen.unwrap_or(HEALTH);
-        let listener =
-            listen::bind_or_free(address, args.exposure.insecure, args.listen.is_some()).await?;
+    /// Binds its address. Redis is not needed yet.
+    pub async fn build(redis: Redis, mut args: ManagerArgs) -> anyhow::Result<Self> {
+        args.admin = args.admin.resolve()?;
+        let address = args.listen.unwrap_or(LISTEN);
+        let open = args.exposure.insecure || args.admin.needs_token();
+        let listener = listen::bind_or_free(address, open, args.listen.is_some()).await?;
         Ok(Self {
             redis,
             args,
@@ -75,11 +83,11 @@ impl Manager {
         })
     }
 
-    /// Where the health endpoints are.
+    /// Where it listens.
     pub fn address(&self) -> anyhow::Result<SocketAddr> {
         self.listener
             .local_addr()
-            .context("the health listener has no address")
+            .context("the listener has no address")
     }
 
     /// Starts everything on the process' lifecycle.
@@ -87,7 +95,7 @@ impl Manager {
         info!(
             redis = self.redis.address(),
             prefix = self.redis.prefix(),
-            health = %self.address()?,
+            dashboard = %format_args!("http://{}/", self.address()?),
             interval_ms = self.args.interval_ms,
             "queue manager starts"
         );
@@ -96,9 +104,25 @@ impl Manager {
         let metrics = Metrics::new(&mut registry);
         let check = readiness.check("redis");
         let redis = self.redis.clone();
-        let upkeep = Upkeep::new(self.redis, self.args.keep, metrics, check);
-        let router = health::router(readiness.clone(), Arc::new(registry));
+        let upkeep = Upkeep::new(self.redis, self.args.keep.clone(), metrics, check);
         let soft = lifecycle.soft();
+        let loopback = self
+            .listener
+            .local_addr()?
+            .ip()
+            .to_canonical()
+            .is_loopback();
+        let admin = Admin::new(
+            redis.clone(),
+            self.args.keep.clone(),
+            self.args.admin,
+            loopback,
+            soft.clone(),
+        );
+        let router = Router::new()
+            .merge(health::router(readiness.clone(), Arc::new(registry)))
+            .merge(admin::router(Arc::new(admin)));
+        let chronicle = Chronicle::new(redis.clone());
         let until = soft.clone();
         lifecycle.spawn("preflight", async move {
             // A manager promises nothing, so there is nothing that could fail.
@@ -106,7 +130,9 @@ impl Manager {
             until.run_until_cancelled(report).await;
         });
         let interval = Duration::from_millis(self.args.interval_ms);
-        lifecycle.spawn("health", health::serve(self.listener, router, soft.clone()));
+        let serving = health::serve_with(self.listener, router, admin::LASTING, soft.clone());
+        lifecycle.spawn("http", serving);
+        lifecycle.spawn("chronicle", chronicle.run(soft.clone()));
         lifecycle.spawn("upkeep", async move {
             upkeep.run(interval, soft).await;
             readiness.drain();

@@ -80,8 +80,19 @@ local function write_counts()
   if #fields > 0 then call('HSET', base .. 'count', unpack(fields)) end
 end
 
+-- How attempts of each kind ended, for the charts. Clients may name any kind, so that only so many are counted.
+local kind_changes = {}
+local function count_kind(what, kind, n)
+  local field = what .. ':' .. kind
+  kind_changes[field] = (kind_changes[field] or 0) + n
+end
+
 local function write_counters()
   write_counts()
+  for field, n in pairs(kind_changes) do
+    local key = base .. 'kinds'
+    if call('HINCRBY', key, field, n) == n and call('HLEN', key) > 512 then call('HDEL', key, field) end
+  end
   for field, n in pairs(tenant_changes) do
     if n ~= 0 and call('HINCRBY', base .. 'tenants', field, n) <= 0 then
       call('HDEL', base .. 'tenants', field)

@@ -28,7 +28,7 @@ local job_keys = preload(subjects)
 
 -- Most attempts complete, and nothing was written about them since they began: then the front, which follows the state, is
 -- as the worker got it. That is the fence, and all else that is needed comes with the operation.
-local completed, completed_bytes, of_topic, of_log = {}, 0
+local completed, completed_bytes, of_kind, of_topic, of_log = {}, 0, {}
 local function complete(i, id, result, front, kept, size, before_time, tenant, topic, epoch)
   local raw = raws[id]
   if jobs[id] or not raw or find(raw, front, 7, true) ~= 7 or string.byte(raw, 7 + #front) ~= 59 then return false end
@@ -50,6 +50,8 @@ local function complete(i, id, result, front, kept, size, before_time, tenant, t
   pairs_to_set[last + 1], pairs_to_set[last + 2] = job_keys[i], raw
   completed[#completed + 1], statuses[i], ended[#ended + 1] = id, '1', id
   completed_bytes, left[tenant] = completed_bytes + tonumber(kept), (left[tenant] or 0) + 1
+  local kind = string.match(raw, ';%d+ %d %l %d+ %w+ (%S+)')
+  of_kind[kind] = (of_kind[kind] or 0) + 1
   return true
 end
 
@@ -62,6 +64,7 @@ local function end_operations()
   local list = additions_to('completed')
   for i = 1, n do list[#list + 1], list[#list + 2] = now_text, completed[i] end
   change('completed', n)
+  for kind, n in pairs(of_kind) do count_kind('completed', kind, n) end
   change('completed_bytes', completed_bytes)
   finished.completed = (finished.completed or 0) + n
 end

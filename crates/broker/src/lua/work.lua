@@ -39,6 +39,7 @@ for i = done + 1, over and 0 or ops do
       leave_active(job.tenant)
       if op == 'complete' then
         close(id, job, 'completed', a)
+        count_kind('completed', job.kind, 1)
       elseif job.cancel or op == 'cancel' then
         -- Whatever else became of an attempt that was told to end: the job is cancelled.
         close(id, job, 'cancelled')
@@ -58,6 +59,7 @@ for i = done + 1, over and 0 or ops do
         count('handed_back')
       else
         close(id, job, 'failed', nil, a)
+        count_kind('failed', job.kind, 1)
       end
     end
   end

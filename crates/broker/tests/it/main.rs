@@ -21,6 +21,7 @@ mod memory;
 mod model;
 mod nodes;
 mod options;
+mod overview;
 mod presence;
 mod producer;
 mod puppets;

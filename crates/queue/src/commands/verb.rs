@@ -6,63 +6,69 @@ use protocol::{JobId, JobState, QueueName};
 use JobState::{Active, Cancelled, Completed, Delayed, Failed, Waiting};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Retry,
     Cancel,
     Delete,
+    /// Puts delayed jobs in line.
+    RunNow,
     /// Cancels what waits, and nothing that runs.
     Drain,
 }
 
 impl Verb {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Cancel => "cancel",
             Self::Delete => "delete",
+            Self::RunNow => "run-now",
             Self::Drain => "drain",
         }
     }
 
     /// What was done to a job, for people.
-    pub(super) const fn done(self) -> &'static str {
+    pub(crate) const fn done(self) -> &'static str {
         match self {
             Self::Retry => "in line again",
+            Self::RunNow => "in line",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
         }
     }
 
     /// The same for programs.
-    pub(super) const fn outcome(self) -> &'static str {
+    pub(crate) const fn outcome(self) -> &'static str {
         match self {
-            Self::Retry => "queued",
+            Self::Retry | Self::RunNow => "queued",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
         }
     }
 
     /// The states that a filter may name, in the order in which jobs go through them, so that one that goes on is met.
-    pub(super) const fn states(self) -> &'static [JobState] {
+    pub(crate) const fn states(self) -> &'static [JobState] {
         match self {
             Self::Retry => &[Failed, Cancelled],
             Self::Cancel => &[Delayed, Waiting, Active],
             Self::Delete => &[Delayed, Waiting, Completed, Failed, Cancelled],
+            Self::RunNow => &[Delayed],
             Self::Drain => &[Delayed, Waiting],
         }
     }
 
     /// Why a job in another state is left alone.
-    pub(super) const fn rule(self) -> &'static str {
+    pub(crate) const fn rule(self) -> &'static str {
         match self {
             Self::Retry => "only failed and cancelled jobs can be retried",
             Self::Cancel | Self::Drain => "only waiting, delayed and active jobs can be cancelled",
+            Self::RunNow => "only delayed jobs can be run now",
             Self::Delete => "active jobs can't be deleted: cancel it first",
         }
     }
 
     /// Does it to jobs that were in a state when they were looked at, or to those of any state.
-    pub(super) async fn apply(
+    pub(crate) async fn apply(
         self,
         control: &Control,
         queue: &QueueName,
@@ -71,6 +77,7 @@ impl Verb {
     ) -> Result<Vec<Done>, broker::Error> {
         match self {
             Self::Retry => control.retry(queue, ids).await,
+            Self::RunNow => control.run_now(queue, ids).await,
             // A job that was taken meanwhile is not one of those that were asked for.
             Self::Cancel | Self::Drain if matches!(state, Some(Waiting | Delayed)) => {
                 control.withdraw(queue, ids).await

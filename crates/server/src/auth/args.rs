@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::claims::Expected;
 use super::key_url::{KeyUrl, KeyUrlError};
-use super::secret::Secret;
 use super::setup::{self, SetupError};
+use service::Secret;
 
 /// The longest file of a secret or a public key.
 pub(super) const MAX_KEY_FILE_BYTES: usize = 64 * 1024;

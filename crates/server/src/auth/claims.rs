@@ -13,11 +13,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{Reason, TokenError};
-use super::pattern::Pattern;
 use super::seconds::Seconds;
 use super::subscription::SubscriptionToken;
 use super::tenant;
 use crate::identity::{Identity, Overrides, Scope, ScopeLimits, SubGrant};
+use service::Pattern;
 
 /// How long a connection or subscription may go on without a new token, in seconds: one year.
 const MAX_LIFETIME: u64 = 365 * 24 * 3600;

@@ -70,7 +70,7 @@ pub(super) async fn list(
     };
     let after = cursor.map(|cursor| read_cursor(&cursor)).transpose()?;
     let page = api.shared.jobs.list(&who, &list, after).await?;
-    let JobPage { jobs, next } = page.map_err(|_| foreign_cursor())?;
+    let JobPage { jobs, next, .. } = page.map_err(|_| foreign_cursor())?;
     let next = next.as_ref().map(write_cursor);
     Ok(Json(Page { jobs, next }))
 }

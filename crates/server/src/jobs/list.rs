@@ -1,6 +1,6 @@
 //! Which jobs a client is shown when it asks for its own.
 
-use broker::{Browse, InvalidPlace, JobPage, JobPlace};
+use broker::{Browse, InvalidPlace, JobFilter, JobPage, JobPlace};
 use protocol::{JobState, Kind};
 
 use super::{Jobs, Refused};
@@ -28,11 +28,15 @@ impl Jobs {
         after: Option<JobPlace>,
     ) -> Result<Result<JobPage, InvalidPlace>, Refused> {
         let queue = self.queue(who, list.queue)?;
+        let filter = JobFilter {
+            kind: list.kind.clone(),
+            tenant: Some(who.tenant.clone()),
+            ..JobFilter::default()
+        };
         let browse = Browse {
             queue: &queue,
-            tenant: &who.tenant,
             states: list.state.as_slice(),
-            kind: list.kind.as_ref(),
+            filter: &filter,
             limit: list.limit,
         };
         Ok(self.inspector.browse(&browse, after).await?)

@@ -16,7 +16,7 @@ use super::{
 
 /// What belongs to no job, and why it may be there after all jobs are gone: it is one key, expires, or is what an
 /// operator set.
-const FIXED: [&str; 3] = ["count", "settings", "overrides"];
+const FIXED: [&str; 4] = ["count", "kinds", "settings", "overrides"];
 const EXPIRING: [&str; 5] = ["worker:", "kind:", "round:", "inbox:", "rate:"];
 
 /// A dump of which what was compared is taken away.

@@ -159,6 +159,44 @@ impl Book {
         ids.iter().map(|id| one(self, *id)).collect()
     }
 
+    pub fn run_now(&mut self, ids: &[JobId]) -> Vec<Done> {
+        let one = |book: &mut Self, id| match book.jobs.get(&id).map(|job| job.state) {
+            None => Done::NotFound,
+            Some(JobState::Delayed) => {
+                book.job(id).place = book.next_place();
+                book.enlist(id);
+                Done::Yes
+            }
+            Some(state) => Done::Conflict(state),
+        };
+        ids.iter().map(|id| one(self, *id)).collect()
+    }
+
+    pub fn set_priority(&mut self, ids: &[JobId], priority: usize) -> Vec<Done> {
+        let one = |book: &mut Self, id| {
+            let Some(job) = book.jobs.get_mut(&id) else {
+                return Done::NotFound;
+            };
+            let (old, tenant) = (job.job.priority, job.job.tenant);
+            match job.state {
+                JobState::Delayed => job.job.priority = priority,
+                JobState::Waiting => {
+                    let was_in_line = !job.aside;
+                    // Out of its line, which may be the last of it there.
+                    job.aside = true;
+                    job.job.priority = priority;
+                    if was_in_line && book.line(old, tenant).is_empty() {
+                        book.rings[old].retain(|other| *other != tenant);
+                    }
+                    book.enlist(id);
+                }
+                state => return Done::Conflict(state),
+            }
+            Done::Yes
+        };
+        ids.iter().map(|id| one(self, *id)).collect()
+    }
+
     pub fn delete(&mut self, ids: &[JobId]) -> Vec<Done> {
         let one = |book: &mut Self, id| {
             let Some(job) = book.jobs.get(&id).cloned() else {

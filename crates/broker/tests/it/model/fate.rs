@@ -4,7 +4,7 @@ use broker::{Done, Inspector, Maintenance, QueueSettings, testing::until};
 use protocol::{JobId, JobState};
 
 use super::{
-    op::{Forget, Op, Pick, TENANTS},
+    op::{Forget, Op, PRIORITIES, Pick, TENANTS},
     raw::Raw,
     real::{limits, tenant},
     world::{Fits, HOUR, World, same},
@@ -74,6 +74,19 @@ impl World<'_> {
                 let done = control.delete(&queue, &ids).await.unwrap();
                 self.wakes = !ids.is_empty();
                 same("deleted", &done, &self.book.delete(&ids))
+            }
+            Op::RunNow(picks) => {
+                let ids = ids(picks);
+                let done = control.run_now(&queue, &ids).await.unwrap();
+                self.wakes = !ids.is_empty();
+                same("run now", &done, &self.book.run_now(&ids))
+            }
+            Op::Priority(picks, priority) => {
+                let ids = ids(picks);
+                let line = PRIORITIES[*priority];
+                let done = control.set_priority(&queue, &ids, line).await.unwrap();
+                self.wakes = !ids.is_empty();
+                same("moved", &done, &self.book.set_priority(&ids, *priority))
             }
             Op::Maintain(forget) => {
                 self.maintenance(*forget).run(&queue).await.unwrap();

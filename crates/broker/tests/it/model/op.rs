@@ -8,10 +8,11 @@ use proptest::{
     prop_oneof,
     strategy::BoxedStrategy,
 };
-use protocol::JobState;
+use protocol::{JobState, Priority};
 
 pub const TENANTS: [&str; 3] = ["ann", "bob", "eve"];
 pub const KINDS: [&str; 3] = ["cut", "dye", "sew"];
+pub const PRIORITIES: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
 pub const WORKERS: [&str; 3] = ["w0", "w1", "w2"];
 
 /// When a new job may run.
@@ -111,6 +112,9 @@ pub enum Op {
     Cancel(Vec<Pick>, Option<usize>),
     Retry(Vec<Pick>),
     Delete(Vec<Pick>),
+    RunNow(Vec<Pick>),
+    /// Which jobs, and in lines of which priority.
+    Priority(Vec<Pick>, usize),
     Pause(bool),
     Set {
         own: Limits,
@@ -234,6 +238,9 @@ fn operator() -> impl Strategy<Value = Op> {
         8 => (picks(), owner).prop_map(|(picks, owner)| Op::Cancel(picks, owner)),
         5 => vec(prop_oneof![ended(), pick()], 1..4).prop_map(Op::Retry),
         3 => picks().prop_map(Op::Delete),
+        3 => vec(prop_oneof![pick_in(JobState::Delayed), pick()], 1..4).prop_map(Op::RunNow),
+        4 => (vec(prop_oneof![pick_in(JobState::Waiting), pick()], 1..4), 0..3_usize)
+            .prop_map(|(picks, priority)| Op::Priority(picks, priority)),
         8 => forget.prop_map(Op::Maintain),
         2 => any::<bool>().prop_map(Op::Pause),
         3 => (limits(), bytes, limits())

@@ -5,14 +5,14 @@ use std::time::Duration;
 use broker::{Rate, TenantLimits, testing::What};
 use protocol::{
     EventLevel, EventType, Failure, FailureCode, IdempotencyKey, Job, JobId, JobOptions, Kind,
-    Priority, Tenant, Topic,
+    Tenant, Topic,
 };
 use serde_json::value::RawValue;
 
 use super::{
     book::{FAR, RATE},
     desk,
-    op::{End, KINDS, Limits, NewJob, TENANTS, When},
+    op::{End, KINDS, Limits, NewJob, PRIORITIES, TENANTS, When},
     world::HOUR,
 };
 
@@ -33,7 +33,7 @@ pub fn job(id: JobId, new: &NewJob) -> Job {
         options: JobOptions {
             tenant: tenant(new.tenant),
             topic: Some(Topic::new(desk::topic(id, new)).unwrap()),
-            priority: [Priority::High, Priority::Normal, Priority::Low][new.priority],
+            priority: PRIORITIES[new.priority],
             delay_ms: if new.when == When::Later { hour } else { 0 },
             run_at: (new.when == When::Past).then_some(1),
             ttl_ms: new.ttl.then_some(hour),

@@ -26,6 +26,21 @@ pub fn check_counters(book: &Book, rest: &mut Rest<'_>) -> Fits {
     }
     tenants.retain(|_, n| *n > 0);
     same("tenants", &numbers(rest.take("tenants")), &tenants)?;
+    // Only a worker completes a job; what fails may have another reason.
+    let kinds = numbers(rest.take("kinds"));
+    let of_kinds = |what: &str| -> u64 {
+        let named = kinds.iter().filter(|(field, _)| field.starts_with(what));
+        named.map(|(_, n)| n).sum()
+    };
+    let total = |what: &str| book.totals.get(what).copied().unwrap_or(0);
+    same(
+        "completed of all kinds",
+        &of_kinds("completed:"),
+        &total("completed"),
+    )?;
+    if of_kinds("failed:") > total("failed") {
+        return Err(format!("more failed of all kinds than failed: {kinds:?}"));
+    }
     let mut count = numbers(rest.take("count"));
     let mut is = |name: &str| count.remove(name).unwrap_or(0);
     let totals = book.totals.keys();

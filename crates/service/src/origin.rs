@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::auth::Pattern;
+use crate::Pattern;
 
 /// Decides by `Origin` and `Host`.
 #[derive(Clone, Debug)]
