@@ -14,6 +14,7 @@ mod chronicle;
 mod cli;
 mod commands;
 mod console;
+mod dashboard;
 mod fault;
 mod interrupt;
 mod limit;

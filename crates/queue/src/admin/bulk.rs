@@ -48,6 +48,8 @@ pub(super) struct Order {
     text: Option<String>,
     /// Only jobs that have been in their state for so long, in milliseconds.
     older_than_ms: Option<u64>,
+    /// Only jobs that came into their state at this time or later, in milliseconds since the Unix epoch.
+    after_ms: Option<u64>,
     /// Only so many.
     #[schema(minimum = 1)]
     limit: Option<u64>,
@@ -147,7 +149,7 @@ pub(super) async fn bulk(
             tenant: order.tenant,
             error: order.error,
             text: order.text.filter(|text| !text.is_empty()),
-            from: None,
+            from: order.after_ms,
             until: order
                 .older_than_ms
                 .map(|ms| now.saturating_sub(ms).saturating_add(1)),

@@ -28,7 +28,7 @@ export class Problem extends Error {
   }
 
   get away() { return this.status === 0; }
-  get redis() { return this.status === 503; }
+  get redis() { return this.code === "unavailable"; }
   get passing() { return this.away || this.status >= 500 || this.status === 429; }
 }
 

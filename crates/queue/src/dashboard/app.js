@@ -81,9 +81,9 @@ const banner = () => {
     box.hidden = true;
     return;
   }
-  const what = problem?.redis ? "Redis is away. The manager answers, but it can read and change nothing."
+  const what = problem?.redis ? `Redis is away; the manager itself answers. ${problem.detail}.`
     : problem === null || problem.away ? "The queue manager does not answer. What is shown here may be old."
-      : `The queue manager answers “${problem.title}”.`;
+      : `The queue manager answers “${problem.detail || problem.title}”.`;
   if (box.hidden || box.dataset.what !== what) {
     box.dataset.what = what;
     // A moment is no trouble: it is said once it lasts.

@@ -20,6 +20,15 @@ const framesOf = (text) => {
   return frames;
 };
 
+/* Where a message goes over into a back-trace of its own, as errors that carry one print it. */
+const START = /\n\s*(?:stack )?back-?trace:?\s*\n|\n(?=\s*0: )|\n(?=\s+at )|\n(?=Traceback )/i;
+
+/* A message and the back-trace that is part of it, if one is. */
+export const parted = (message) => {
+  const found = message.match(START);
+  return found ? [message.slice(0, found.index).trimEnd(), message.slice(found.index + found[0].length)] : [message, ""];
+};
+
 export const backtrace = (text) => {
   const frames = framesOf(text);
   const list = h("ol", { class: "block frames", tabindex: 0, "aria-label": "Frames" }, frames.map(({ n, name, place }) => {

@@ -8,6 +8,7 @@ import { h, only, say } from "./dom.js";
 import { count, duration, number, percent } from "./format.js";
 import { button } from "./parts.js";
 import { lines } from "./stream.js";
+import { now } from "./time.js";
 import { complain, toast } from "./toast.js";
 
 /* From how many deletions on the number has to be typed. */
@@ -22,9 +23,9 @@ const run = async (queue, body, signal, told) => {
   for await (const line of lines(response, signal)) {
     if (line.trim() === "") continue;
     const said = JSON.parse(line);
-    if (said.error || said.code) throw Object.assign(new Error(said.detail ?? said.error), { status: 500, detail: said.detail ?? String(said.error) });
     last = said;
     told(last);
+    if (said.error) throw Object.assign(new Error(said.error), { status: 503, detail: said.error });
   }
   return last;
 };
@@ -74,11 +75,14 @@ export const bulk = async (queue, verb, filter, words, after = () => {}) => {
   });
   if (!agreed) return;
   const work = tray(`${VERBS[verb].doing} ${words} in ${queue}`, many);
+  const began = now();
   try {
     const last = await run(queue, { verb, ...filter, dry_run: false }, work.signal, work.told);
     work.ended(last, Boolean(last.end));
     if (verb === "cancel" && last.done > 0) {
-      work.offer(`Retry the ${number(last.done)}`, () => bulk(queue, "retry", { ...filter, states: ["cancelled"] }, words.replace(/^\S+/, "cancelled"), after));
+      // What was cancelled before by others stays cancelled.
+      const undo = { ...filter, states: ["cancelled"], older_than_ms: undefined, after_ms: Math.floor(began) };
+      work.offer("Undo …", () => bulk(queue, "retry", undo, "jobs that this has cancelled", after));
     }
   } catch (problem) {
     work.failed(problem);
@@ -117,7 +121,7 @@ export const each = async (queue, verb, ids, after = () => {}) => {
   try {
     await Promise.all(Array.from({ length: AT_ONCE }, one));
     work.ended(tally, !work.signal.aborted);
-    if (verb === "cancel" && done.length) work.offer(`Retry the ${number(done.length)}`, () => each(queue, "retry", done, after));
+    if (verb === "cancel" && done.length) work.offer("Undo", () => each(queue, "retry", done, after));
   } catch (problem) {
     rest.length = 0;
     work.failed(problem);
@@ -150,14 +154,14 @@ const tray = (name, many) => {
     say(spoken, words);
     only(choices, button("Close", () => card.remove(), { label: `Close: ${name}` }));
   };
-  const sum = ({ done, conflicts }) => `${number(done)} done${conflicts ? `, ${number(conflicts)} had changed and were left alone` : ""}`;
+  const sum = ({ done, asked = 0, conflicts }) => `${number(done)} done${asked ? `, ${number(asked)} asked to stop` : ""}${conflicts ? `, ${number(conflicts)} had changed and were left alone` : ""}`;
 
   return {
     signal: stopper.signal,
     told(line) {
       newest = line;
       if (stopper.signal.aborted) return;
-      const over = line.done + line.conflicts;
+      const over = line.done + (line.asked ?? 0) + line.conflicts;
       bar.max = Math.max(many, over, 1);
       bar.value = over;
       const spent = performance.now() - start;

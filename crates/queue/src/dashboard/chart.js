@@ -5,7 +5,7 @@ import { h, only, s, say } from "./dom.js";
 import { clock } from "./time.js";
 
 const HEIGHT = 168;
-const PAD = { top: 10, right: 8, bottom: 22, left: 46 };
+const PAD = { top: 10, right: 8, bottom: 22, left: 54 };
 
 /* A round number that is at least `value`, with steps that are round too. */
 const scaleOf = (value) => {
@@ -17,7 +17,7 @@ const scaleOf = (value) => {
 };
 
 /* Times that people count in, as many as there is room for. */
-const STEPS = [15_000, 30_000, 60_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000];
+const STEPS = [15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000];
 const timesOf = (from, to, most) => {
   const step = STEPS.find((ms) => (to - from) / ms <= most) ?? STEPS.at(-1);
   const shift = new Date(from).getTimezoneOffset() * 60_000;
@@ -32,7 +32,8 @@ const lineOf = (points, x, y) => {
   let pen = false;
   for (const { at, value } of points) {
     if (value === null || !Number.isFinite(value)) { pen = false; continue; }
-    path += `${pen ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+    // A single point has a dot.
+    path += `${pen ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}${pen ? "" : "h.01"}`;
     pen = true;
   }
   return path;

@@ -13,6 +13,12 @@ export const rangeOf = (name) => RANGES[name] ?? RANGES.live;
 
 const COUNTED = ["enqueued", "completed", "failed", "retried", "cancelled", "lost", "waiting", "active", "delayed"];
 
+/* A step of which nothing is known is left out: there the lines break. */
+const gaps = (points, step) => points.flatMap((point, n) => {
+  const before = points[n - 1];
+  return before && point.at - before.at > 1.5 * step ? [{ at: before.at + step, gap: true }, point] : [point];
+});
+
 /* The sum over queues, point by point. */
 export const history = async (queues, { since, step }, signal) => {
   const answers = await Promise.all(queues.map((queue) => get(path`queues/${queue}/history` + query({ since_ms: since, step_ms: step }), { signal })));
@@ -21,6 +27,7 @@ export const history = async (queues, { since, step }, signal) => {
   for (const answer of answers) {
     for (const point of answer.points) {
       const sum = sums.get(point.at) ?? { at: point.at };
+      sum.span = Math.max(sum.span ?? 0, point.span_ms ?? step);
       for (const name of COUNTED) sum[name] = (sum[name] ?? 0) + (point[name] ?? 0);
       sums.set(point.at, sum);
     }
@@ -30,8 +37,10 @@ export const history = async (queues, { since, step }, signal) => {
     }
   }
   const to = now();
+  // The last step has only begun: what came of it in a few seconds says nothing of a minute.
+  const points = [...sums.values()].sort((a, b) => a.at - b.at).filter(({ span }, n, all) => n < all.length - 1 || span > 15_000);
   return {
-    points: [...sums.values()].sort((a, b) => a.at - b.at),
+    points: gaps(points, step),
     kinds: [...kinds.values()].sort((a, b) => b.completed + b.failed - a.completed - a.failed),
     step: answers[0]?.step_ms ?? step,
     between: { from: to - since, to },

@@ -2,7 +2,7 @@
 
 import { act, ALLOWED, setPriority, VERBS } from "./actions.js";
 import { get, path } from "./api.js";
-import { backtrace } from "./backtrace.js";
+import { backtrace, parted } from "./backtrace.js";
 import { h, only } from "./dom.js";
 import { PRIORITIES, select } from "./enqueue.js";
 import { duration, number } from "./format.js";
@@ -35,8 +35,10 @@ export const wherever = async ({ root, params, signal }) => {
   }
 };
 
-const errorOf = ({ code, message, backtrace: trace }) => h("div", { class: "error" },
-  h("p", { class: "error-head" }, badge(code, "failed")), h("pre", { class: "block bad", tabindex: 0 }, message), trace && backtrace(trace));
+const errorOf = ({ code, message, backtrace: trace }) => {
+  const [said, own] = parted(message);
+  return h("div", { class: "error" }, h("p", {}, badge(code, "failed")), h("pre", { class: "block bad", tabindex: 0 }, said), own && backtrace(own), trace && backtrace(trace));
+};
 
 const factsOf = (job) => facts([
   ["Tenant", job.tenant], ["Priority", job.priority], ["Attempts", `${number(job.attempt - job.handed_back)} of ${number(job.max_attempts)}${job.handed_back ? `, ${number(job.handed_back)} not counted` : ""}`],

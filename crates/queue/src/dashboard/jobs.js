@@ -6,13 +6,13 @@ import { bulk, each } from "./bulk.js";
 import { h, keyed, only, say } from "./dom.js";
 import { enqueue } from "./enqueue.js";
 import { compact, count, duration, number } from "./format.js";
-import { countsOf, live, onCounts } from "./live.js";
-import { badge, button, cell, copyable, empty, head, loading, shortId, STATES, table, tabs, title, trouble } from "./parts.js";
+import { countsOf, onCounts } from "./live.js";
+import { badge, button, cell, empty, head, loading, shortId, STATES, table, tabs, title, trouble } from "./parts.js";
 import { filters } from "./filters.js";
 import { poll } from "./poll.js";
 import { queueTabs } from "./queue.js";
 import { go, href } from "./router.js";
-import { ago, since } from "./time.js";
+import { ago, now, since } from "./time.js";
 
 const PAGE = 50;
 /* How many short answers in a row are followed up before it is asked whether to go on. */
@@ -95,8 +95,8 @@ export const jobs = ({ root, params, query, signal }) => {
 
   const narrowed = Boolean(filter.kind || filter.tenant || filter.error || filter.text || filter.within || filter.older);
   const words = () => [state, "jobs", filter.kind && `of kind ${filter.kind}`, filter.tenant && `of tenant ${filter.tenant}`, filter.error && `with the error ${filter.error}`, filter.text && `with “${filter.text}”`,
-    filter.older && `older than ${duration(+filter.older)}`].filter(Boolean).join(" ");
-  const wanted = () => ({ states: [state], kind: filter.kind, tenant: filter.tenant, error: filter.error, text: filter.text, older_than_ms: filter.older ? +filter.older : undefined });
+    filter.older && `older than ${duration(+filter.older)}`, filter.within && `of the last ${duration(+filter.within)}`].filter(Boolean).join(" ");
+  const wanted = () => ({ states: [state], kind: filter.kind, tenant: filter.tenant, error: filter.error, text: filter.text, older_than_ms: filter.older ? +filter.older : undefined, after_ms: filter.within ? Math.round(now() - filter.within) : undefined });
 
   const drawTools = () => {
     const many = chosen.size;
@@ -104,8 +104,7 @@ export const jobs = ({ root, params, query, signal }) => {
     all.indeterminate = many > 0 && !all.checked;
     const acts = many > 0
       ? verbs.map((verb) => button(`${VERBS[verb].name} ${number(many)}`, () => each(queue, verb, [...chosen], () => { chosen.clear(); fresh(); }), { tone: verb === "delete" || verb === "cancel" ? "bad quiet" : "quiet" }))
-      // The API's bulk actions know no “within”: what is not said to it would be done to more than what is shown.
-      : shown.length && !filter.within ? verbs.map((verb) => button(narrowed ? `${VERBS[verb].name} all that match …` : `${VERBS[verb].name} all …`, () => bulk(queue, verb, wanted(), words(), fresh),
+      : shown.length ? verbs.map((verb) => button(narrowed ? `${VERBS[verb].name} all that match …` : `${VERBS[verb].name} all …`, () => bulk(queue, verb, wanted(), words(), fresh),
         { tone: verb === "delete" || verb === "cancel" ? "bad quiet" : "quiet", name: `all-${verb}` })) : [];
     only(tools, h("span", { role: "status" }, many ? `${count(many, "job")} chosen` : ""), many > 0 && button("Choose none", () => {
       chosen.clear();
@@ -133,12 +132,12 @@ export const jobs = ({ root, params, query, signal }) => {
     signal.addEventListener("abort", stop);
     const found = cursor === null ? [] : [...shown];
     const until = found.length + PAGE;
-    const now = live.at || Date.now();
+    const at = now();
     let seen = cursor === null ? 0 : looked;
     try {
       for (let round = 0; round < ROUNDS && found.length < until; round += 1) {
         const answer = await get(path`queues/${queue}/jobs` + search({ state, kind: filter.kind, tenant: filter.tenant, error: filter.error, text: filter.text,
-          after_ms: filter.within ? Math.round(now - filter.within) : "", before_ms: filter.older ? Math.round(now - filter.older) : "", limit: until - found.length, cursor }), { signal: under.signal });
+          after_ms: filter.within ? Math.round(at - filter.within) : "", before_ms: filter.older ? Math.round(at - filter.older) : "", limit: until - found.length, cursor }), { signal: under.signal });
         found.push(...answer.jobs);
         seen += answer.looked;
         cursor = answer.next;

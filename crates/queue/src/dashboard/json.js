@@ -15,16 +15,17 @@ const leaf = (value) => {
   return tag(typeof value, JSON.stringify(value));
 };
 
-const tree = (value, depth) => {
-  if (value === null || typeof value !== "object") return [leaf(value)];
+/* `tail` is what comes after it: a comma, or nothing. */
+const tree = (value, depth, tail) => {
+  if (value === null || typeof value !== "object") return [leaf(value), tail];
   const list = Array.isArray(value);
   const entries = list ? value.map((item) => [null, item]) : Object.entries(value);
   const [left, right] = list ? "[]" : "{}";
-  if (entries.length === 0) return [left + right];
+  if (entries.length === 0) return [left + right + tail];
   const lines = entries.map(([name, item], n) => h("div", { class: "json-line" },
-    name !== null && [tag("key", JSON.stringify(name)), ": "], tree(item, depth + 1), n < entries.length - 1 && ","));
+    name !== null && [tag("key", JSON.stringify(name)), ": "], tree(item, depth + 1, n < entries.length - 1 ? "," : "")));
   const open = depth < 6 && entries.length <= OPEN;
-  return [h("details", { class: "json-part", open }, h("summary", {}, left, h("span", { class: "json-more" }, ` ${count(entries.length, list ? "item" : "field")} ${right}`)), lines, h("div", { class: "json-end" }, right))];
+  return [h("details", { class: "json-part", open }, h("summary", {}, left, h("span", { class: "json-more" }, ` ${count(entries.length, list ? "item" : "field")} ${right}${tail}`)), lines, h("div", { class: "json-end" }, right + tail))];
 };
 
 /* A value, as a block. */
@@ -33,5 +34,5 @@ export const pretty = (value) => {
   if (text === undefined) return h("pre", {}, "");
   if (typeof value === "string") return h("pre", { class: "block", tabindex: 0 }, value);
   if (text.length > MOST) return h("pre", { class: "block", tabindex: 0 }, JSON.stringify(value, null, 2));
-  return h("div", { class: "block json", tabindex: 0, role: "group", "aria-label": "JSON" }, tree(value, 0));
+  return h("div", { class: "block json", tabindex: 0, role: "group", "aria-label": "JSON" }, tree(value, 0, ""));
 };

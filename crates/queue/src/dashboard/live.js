@@ -1,5 +1,6 @@
 /* The one stream of counts that all pages share, and what it said in the last five minutes. */
 
+import { Problem } from "./api.js";
 import { follow } from "./stream.js";
 import { setNow } from "./time.js";
 
@@ -32,7 +33,10 @@ const changed = (state, { problem = null, until = 0 }) => {
 };
 
 const heard = ({ type, data }) => {
+  // The manager is there, and has no Redis. It goes on looking for it.
+  if (type === "away") changed("waiting", { problem: new Problem(503, "unavailable", "Redis is away", JSON.parse(data).detail), until: Date.now() + 1_000 });
   if (type !== "stats") return false;
+  if (live.state !== "open") changed("open", {});
   const { now, queues } = JSON.parse(data);
   setNow(now);
   const sample = { at: now, queues: new Map(queues.map((queue) => [queue.queue, queue])) };

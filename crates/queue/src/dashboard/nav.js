@@ -37,7 +37,11 @@ export const nav = (box, queues = []) => {
 export const marked = (name) => {
   current = name;
   for (const [key, { link }] of links) {
-    if (key === current) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (key === current) {
+      link.setAttribute("aria-current", "page");
+      // On a phone the pages are a strip that scrolls.
+      const strip = link.closest("nav");
+      strip.scrollLeft = link.offsetLeft - (strip.clientWidth - link.offsetWidth) / 2;
+    } else link.removeAttribute("aria-current");
   }
 };

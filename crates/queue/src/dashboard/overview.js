@@ -38,7 +38,7 @@ export const charts = (range, queue, signal) => {
     return { element };
   }
   poll(h("div"), signal, range.step, () => history(queue === undefined ? live.queues.map((one) => one.queue) : [queue], range, signal), ({ points, between, step }) => {
-    const per = (name) => points.map((point) => ({ at: point.at, value: point[name] * 1000 / step }));
+    const per = (name) => points.map((point) => ({ at: point.at, value: point.gap ? null : point[name] * 1000 / (point.span || step) }));
     const of = (name) => points.map((point) => ({ at: point.at, value: point[name] ?? null }));
     const why = points.length ? "" : "Nothing is kept of this time yet.";
     throughput.draw([per("enqueued"), per("completed")], between, why);
@@ -103,7 +103,7 @@ export const overview = ({ root, query, signal }) => {
     const places = alive.reduce((all, { concurrency }) => all + concurrency, 0);
     const dead = slow.workers.length - alive.length;
     only(tiles,
-      tile("Completed", rate(newest(rates("completed"))), { below: "a second" }),
+      tile("Throughput", rate(newest(rates("completed"))), { below: "a second" }),
       tile("Waiting", compact(sum("waiting")), { below: oldest >= 0 ? `oldest for ${duration(oldest)}` : "nothing waits", to: "#/jobs?state=waiting" }),
       tile("Active", compact(sum("active")), { below: places ? `of ${count(places, "place")}` : "", to: "#/jobs?state=active" }),
       tile("Delayed", compact(sum("delayed")), { below: "until their time", to: "#/jobs?state=delayed" }),

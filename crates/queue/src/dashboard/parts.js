@@ -1,6 +1,6 @@
 /* What pages are put together from: badges, tiles, tables, tabs, notices of emptiness and trouble. */
 
-import { h, hidden, put } from "./dom.js";
+import { h, hidden, only, put } from "./dom.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 
@@ -57,6 +57,12 @@ export const head = (text, { beside, actions, back } = {}) => h("header", { clas
 /* A section with a name. */
 export const section = (name, ...children) => h("section", { class: "card section", "aria-label": name }, h("h2", {}, name), children);
 
+/* Something small beside the name of a section. */
+export const beside = (element, text) => {
+  const title = element.querySelector("h2");
+  only(title, title.firstChild, h("span", { class: "soft" }, text));
+};
+
 /* A table in a container of its own width. `columns` are `{ name, right?, hide? }`; returns `{ element, body }`. */
 export const table = (caption, columns, { rows = false } = {}) => {
   const body = h("tbody", { data: rows ? { rows: "true" } : {} });
@@ -67,7 +73,7 @@ export const table = (caption, columns, { rows = false } = {}) => {
 
 /* A cell. Its column's name goes along, for where a phone shows rows as cards. */
 export const cell = (label, content, { right, wide, head: isHead } = {}) => h(isHead ? "th" : "td",
-  { scope: isHead ? "row" : undefined, class: `${right ? "right" : ""}${wide ? " wide" : ""}`, data: { label } }, content);
+  { scope: isHead ? "row" : undefined, class: `${right ? "right" : ""}${wide ? " wide" : ""}`, data: { label } }, h("span", { class: "v" }, content));
 
 /* Nothing is there, and why that may be. */
 export const empty = (text, ...more) => h("div", { class: "empty" }, h("p", {}, text), more);
@@ -94,7 +100,7 @@ export const tabs = (label, choices) => h("nav", { class: "tabs", "aria-label": 
 export const facts = (pairs) => {
   const list = h("dl", { class: "facts" });
   for (const [name, value] of pairs) {
-    if (value === undefined || value === null || value === "") continue;
+    if (value === undefined || value === null || value === "" || value === false) continue;
     put(list, h("div", {}, h("dt", {}, name), h("dd", {}, value)));
   }
   return list;

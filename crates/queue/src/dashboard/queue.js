@@ -54,7 +54,7 @@ export const queue = ({ root, params, query, signal }) => {
       only(pause, button(paused ? "Resume" : "Pause", () => setPaused(name, !paused, again), { picture: paused ? "play" : "pause", name: "pause" }));
     }
     const { jobs } = counts;
-    only(tiles, tile("Completed", rate(newest(rates("completed", name))), { below: "a second" }),
+    only(tiles, tile("Throughput", rate(newest(rates("completed", name))), { below: "a second" }),
       STATES.map((state) => tile(title(state), compact(jobs[state]), { tone: state === "failed" && jobs.failed ? "failed" : "", to: href(["queues", name, "jobs"], { state }),
         below: state === "waiting" && known.oldest_waiting_ms !== null ? `oldest for ${duration(known.oldest_waiting_ms)}` : " " })));
   };

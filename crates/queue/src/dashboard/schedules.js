@@ -5,7 +5,7 @@ import { confirm } from "./dialog.js";
 import { h, keyed, only } from "./dom.js";
 import { queueChoice } from "./errors.js";
 import { count, duration } from "./format.js";
-import { badge, button, cell, empty, head, section, shortId, table } from "./parts.js";
+import { badge, beside, button, cell, empty, head, section, shortId, table } from "./parts.js";
 import { poll } from "./poll.js";
 import { href } from "./router.js";
 import { scheduleForm } from "./schedule.js";
@@ -17,7 +17,7 @@ const columns = [{ name: "Schedule" }, { name: "When" }, { name: "Next" }, { nam
 const when = ({ cron, zone, every_ms: every, at }) => {
   if (cron) return [h("code", {}, cron), zone && h("span", { class: "soft" }, ` ${zone}`)];
   if (every) return `every ${duration(every)}`;
-  return ["once, ", absolute(at)];
+  return ["once, ", absolute(at).replace(/\.\d+$/, "")];
 };
 
 const at = ({ queue, name }) => path`queues/${queue}/schedules/${name}`;
@@ -93,13 +93,12 @@ export const schedules = ({ root, query, signal }) => {
     for (const { queue, schedules: all } of some) {
       if (!made.has(queue)) {
         const { element, body } = table(`Schedules of ${queue}`, columns, { rows: true });
-        const lead = h("p", { class: "soft" });
-        const whole = section(queue, lead, element);
-        made.set(queue, { body, lead, whole });
+        const whole = section(queue, element);
+        made.set(queue, { body, whole });
         place.append(whole);
       }
-      const { body, lead } = made.get(queue);
-      only(lead, count(all.length, "schedule"));
+      const { body, whole } = made.get(queue);
+      beside(whole, count(all.length, "schedule"));
       keyed(body, all, ({ name }) => name, row(again));
     }
   });

@@ -4,7 +4,7 @@ import { get, path } from "./api.js";
 import { h, keyed, only } from "./dom.js";
 import { compact, count, limitRate, number } from "./format.js";
 import { queueChoice } from "./errors.js";
-import { cell, empty, head, meter, section, table } from "./parts.js";
+import { beside, cell, empty, head, meter, section, table } from "./parts.js";
 import { poll } from "./poll.js";
 import { href } from "./router.js";
 
@@ -52,11 +52,11 @@ export const tenants = ({ root, query, signal }) => {
     for (const { queue, tenants: all } of some) {
       if (!made.has(queue)) {
         const list = one(queue);
-        made.set(queue, { ...list, lead: h("p", { class: "soft" }) });
-        place.append(section(queue, made.get(queue).lead, list.element));
+        made.set(queue, { ...list, whole: section(queue, list.element) });
+        place.append(made.get(queue).whole);
       }
-      const { draw, lead } = made.get(queue);
-      only(lead, count(all.length, "tenant"));
+      const { draw, whole } = made.get(queue);
+      beside(whole, count(all.length, "tenant"));
       draw(all);
     }
   });
