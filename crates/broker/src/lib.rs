@@ -29,6 +29,7 @@ mod envelope;
 mod error;
 mod errors;
 mod extra;
+mod failure;
 mod feed;
 mod feeds;
 mod filter;

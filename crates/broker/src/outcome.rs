@@ -55,6 +55,15 @@ impl JobError {
         }
     }
 
+    /// The same with where in the program it happened, which operators see and clients don't.
+    #[must_use]
+    pub fn at(self, backtrace: impl Into<String>) -> Self {
+        Self {
+            failure: self.failure.at(backtrace),
+            ..self
+        }
+    }
+
     /// What is kept with the job.
     pub const fn failure(&self) -> &Failure {
         &self.failure

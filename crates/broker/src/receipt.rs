@@ -6,7 +6,7 @@ use protocol::{Durability, ErrorCode, Failure, JobId, JobState};
 use redis::{ParsingError, Value};
 use serde_json::value::RawValue;
 
-use crate::Error;
+use crate::{Error, failure};
 
 /// The proof that a job is stored, given only after it is.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub(crate) fn read(
             Ok(Receipt {
                 state: state.parse().ok(),
                 result: RawValue::from_string(result).ok(),
-                error: serde_json::from_str(&error).ok(),
+                error: failure::read(error.as_bytes()),
                 ..receipt(id, true)
             })
         }

@@ -1,10 +1,10 @@
 //! What an operator or an owner sees of a stored job.
 
-use protocol::{JobId, JobRecord, Priority, QueueName, Tenant};
+use protocol::{Failure, JobId, JobRecord, Priority, QueueName, Tenant};
 use redis::Pipeline;
 use serde_json::value::RawValue;
 
-use crate::{Error, Keys, Redis, extra::Extra, stored::Stored};
+use crate::{Error, Keys, Redis, extra::Extra, failure, stored::Stored};
 
 /// How much of a stored job is read for a list: its head, and a payload that is not apart.
 const HEAD_BYTES: isize = 4096;
@@ -34,7 +34,7 @@ impl Redis {
             .collect())
     }
 
-    /// Reads jobs without payloads and results, which may be long: a list of them takes little memory here and in Redis.
+    /// Reads jobs without payloads, results and back-traces, which may be long: a list of them takes little memory here and in Redis.
     pub(crate) async fn summaries(
         &self,
         keys: &Keys,
@@ -73,7 +73,13 @@ impl Redis {
                 payload: None,
                 result: None,
                 // What ends here may not be the end of the job.
-                error: error.and_then(|(_, json)| serde_json::from_slice(&json).ok()),
+                error: error.and_then(|(_, stored)| {
+                    let error = failure::read(&stored)?;
+                    Some(Failure {
+                        backtrace: None,
+                        ..error
+                    })
+                }),
                 ..record
             });
         }
@@ -134,8 +140,6 @@ pub(crate) fn record(
         trace: extra.trace,
         payload: json(job.payload(apart)),
         result: job.outcome("result").and_then(json),
-        error: job
-            .outcome("error")
-            .and_then(|json| serde_json::from_slice(json).ok()),
+        error: job.outcome("error").and_then(failure::read),
     })
 }

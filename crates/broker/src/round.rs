@@ -10,6 +10,7 @@ use crate::{
     Error, Keys, QueueArgs, Redis,
     call::Call,
     extra::Extra,
+    failure,
     handle::{Action, Op},
     outcome::Outcome,
     script::{self, WORK},
@@ -152,18 +153,15 @@ fn complete(call: &mut Call<'_>, op: &Op, given: &Given, result: &RawValue) {
 
 /// An operation's name in the script, and its two arguments.
 fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
-    let json = |failure: &Failure| {
-        serde_json::to_string(failure).expect("a failure is a code and a string")
-    };
     match action {
         Action::Emit(event, data) => ("event", event.as_str().into(), data.get().into()),
         Action::End(Outcome::Complete(value)) => ("complete", value.get().into(), "".into()),
         Action::End(Outcome::Retry(failure, pause)) => (
             "retry",
-            json(failure).into(),
+            failure::write(failure).into(),
             pause.as_millis().to_string().into(),
         ),
-        Action::End(Outcome::Fail(failure)) => ("fail", json(failure).into(), "".into()),
+        Action::End(Outcome::Fail(failure)) => ("fail", failure::write(failure).into(), "".into()),
         Action::End(Outcome::HandBack) => ("back", "".into(), "".into()),
         Action::End(Outcome::Cancel) => ("cancel", "".into(), "".into()),
     }

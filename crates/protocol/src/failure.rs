@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{MAX_BACKTRACE_BYTES, MAX_ERROR_BYTES};
+
 /// What went wrong, as kept with the job and told in its `failed` and `retrying` events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -11,22 +13,40 @@ pub struct Failure {
     pub code: FailureCode,
     /// What happened, for people. At most [`crate::limits::MAX_ERROR_BYTES`] bytes.
     pub message: String,
+    /// Where in the worker's program it happened, for its operators alone: it is no part of what clients are told. At most
+    /// [`crate::limits::MAX_BACKTRACE_BYTES`] bytes.
+    #[serde(skip)]
+    pub backtrace: Option<String>,
 }
 
 impl Failure {
     /// A failure whose message is cut to the limit at a character boundary.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.len() > crate::limits::MAX_ERROR_BYTES {
-            let mut end = crate::limits::MAX_ERROR_BYTES - '…'.len_utf8();
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-            message.push('…');
+        Self {
+            code,
+            message: cut(message.into(), MAX_ERROR_BYTES),
+            backtrace: None,
         }
-        Self { code, message }
     }
+
+    /// The same with where it happened, cut to its limit.
+    #[must_use]
+    pub fn at(self, backtrace: impl Into<String>) -> Self {
+        let backtrace = Some(cut(backtrace.into(), MAX_BACKTRACE_BYTES));
+        Self { backtrace, ..self }
+    }
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let mut end = most - '…'.len_utf8();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for Failure {
@@ -90,6 +110,13 @@ mod tests {
         let failure = Failure::new(FailureCode::Error, "ä".repeat(MAX_ERROR_BYTES));
         assert!(failure.message.len() <= MAX_ERROR_BYTES);
         assert!(failure.message.ends_with("ä…"));
+    }
+
+    #[test]
+    fn clients_are_not_told_where_it_happened() {
+        let failure = Failure::new(FailureCode::Panic, "boom").at("at main.rs:1");
+        let json = serde_json::to_string(&failure).unwrap();
+        assert_eq!(json, r#"{"code":"panic","message":"boom"}"#);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub const MAX_RESULT_BYTES: usize = 256 * 1024;
 pub const MAX_EVENT_DATA_BYTES: usize = 64 * 1024;
 /// The longest error message that is kept with a job.
 pub const MAX_ERROR_BYTES: usize = 4 * 1024;
+/// The longest back-trace that is kept with an error.
+pub const MAX_BACKTRACE_BYTES: usize = 4 * 1024;
 /// The most attempts that a job may ask for.
 pub const MAX_ATTEMPTS: u32 = 100;
 /// How many attempts a job has unless it says otherwise. A crash of its worker spends one.

@@ -96,6 +96,7 @@ impl Manager {
         info!(
             redis = self.redis.address(),
             prefix = self.redis.prefix(),
+            health = %self.address()?,
             dashboard = %format_args!("http://{}/", self.address()?),
             interval_ms = self.args.interval_ms,
             "queue manager starts"

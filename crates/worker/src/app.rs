@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
-    Dispatch, Registry, WorkerArgs, abort::AbortOnDrop, metrics::MetricsLayer, panic::on_panic,
+    Dispatch, Registry, WorkerArgs,
+    abort::AbortOnDrop,
+    metrics::MetricsLayer,
+    panic::{self, on_panic},
     trace::adopt,
 };
 
@@ -45,6 +48,7 @@ impl App {
         S: Clone + Send + Sync + 'static,
     {
         args.validate()?;
+        panic::watch();
         let redis = Redis::new(&args.redis)?;
         let address = args.health_listen.unwrap_or(HEALTH);
         let explicit = args.health_listen.is_some();

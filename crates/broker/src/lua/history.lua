@@ -16,7 +16,10 @@ local function ending()
   local json = '{"type":"' .. state .. '","job":"' .. topic .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
     ',"time":' .. time
   if size then
-    json = json .. (state == 'completed' and ',"data":' or ',"error":') .. string.sub(raw, math.max(at, #raw - size + 1))
+    local outcome = string.sub(raw, math.max(at, #raw - size + 1))
+    -- Where in the worker it went wrong is not told.
+    if state == 'failed' then outcome = string.match(outcome, '^[^\n]*') end
+    json = json .. (state == 'completed' and ',"data":' or ',"error":') .. outcome
   end
   return string.gsub(json, '\n', ' ') .. '}'
 end

@@ -2,7 +2,7 @@
 --   <state>[ <attempt> <back>[ <name>=<value>]…];
 --   <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
 -- `events` is `a` for all or `o` for its outcome, `=` as topic the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
--- workers read, and its outcome. A long payload is apart, in a key of its own that is written once. Jobs are read once a
+-- workers read, and its outcome: its result, or its error and in the lines after that where in the worker it happened. A long payload is apart, in a key of its own that is written once. Jobs are read once a
 -- script, and written once, at its end. `stored.rs` reads the same form.
 local touched = {}
 local HEAD = '^(%l+)([^;]*);((%d+) (%d) (%l+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'

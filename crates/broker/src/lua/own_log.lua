@@ -73,7 +73,8 @@ end
 local function event(kind_of_event, id, kind, attempt, data, err, time)
   local before_data, before_error = '', ''
   if data and data ~= '' then before_data = ',"data":' else data = '' end
-  if err and err ~= '' then before_error = ',"error":' else err = '' end
+  -- Who follows a job is told what went wrong, and not where in the worker.
+  if err and err ~= '' then before_error, err = ',"error":', string.match(err, '^[^\n]*') else err = '' end
   return '{"type":"' .. kind_of_event .. '","job":"' .. id .. '","kind":"' .. kind .. '","attempt":' .. attempt ..
     ',"time":' .. (time or now) .. before_data .. data .. before_error .. err .. '}'
 end

@@ -222,3 +222,41 @@ async fn a_delayed_job_can_be_run_now_and_a_waiting_one_before_others() {
         .unwrap();
     assert_eq!(done, [Done::Conflict(JobState::Completed)]);
 }
+
+#[tokio::test]
+async fn where_a_handler_panicked_is_kept_for_operators_alone() {
+    let rig = Rig::new().await;
+    let id = rig.submit("1", of("ann")).await;
+    let worker = rig.worker("bad", Setup::default(), async |_, _| {
+        let error = JobError::with_code(FailureCode::Panic, "boom").at("at a.rs:1\n  0: a");
+        Err(error.into())
+    });
+    let job = rig.until_state(id, JobState::Failed).await;
+    worker.stop().await;
+    let error = job.error.unwrap();
+    assert_eq!(error.message, "boom");
+    assert_eq!(error.backtrace.as_deref(), Some("at a.rs:1\n  0: a"));
+    let told = rig.events(&id).await;
+    assert!(
+        told.last().unwrap().1.contains(r#""message":"boom"}"#),
+        "{told:?}"
+    );
+    assert!(
+        !told.iter().any(|(_, event)| event.contains("a.rs")),
+        "{told:?}"
+    );
+    // Nor in its log once it runs again, and not in lists.
+    let listed = browse(&rig, JobState::Failed, &JobFilter::default(), 1).await;
+    assert_eq!(listed[0].error.as_ref().unwrap().backtrace, None);
+    let control = Control::new(rig.redis.clone(), rig.args.clone());
+    control.retry(&rig.queue, &[id]).await.unwrap();
+    let told = rig.events(&id).await;
+    assert!(
+        told.iter().any(|(_, event)| event.contains("boom")),
+        "{told:?}"
+    );
+    assert!(
+        !told.iter().any(|(_, event)| event.contains("a.rs")),
+        "{told:?}"
+    );
+}

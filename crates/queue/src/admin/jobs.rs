@@ -8,7 +8,7 @@ use std::{
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use broker::{Browse, JobFilter, JobPlace};
-use protocol::{FailureCode, JobRecord, JobState, Kind, Tenant};
+use protocol::{Failure, FailureCode, JobRecord, JobState, Kind, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -136,7 +136,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(admin): State<Arc<Admin>>,
     OfJob(queue, id): OfJob,
-) -> Result<Json<JobRecord>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let job = admin.inspector.get(&queue, id).await;
     found(job.map_err(|error| admin.problem(&error))?)
 }
@@ -148,13 +148,36 @@ pub(super) async fn one(
 pub(super) async fn find(
     State(admin): State<Arc<Admin>>,
     OfId(id): OfId,
-) -> Result<Json<JobRecord>, Problem> {
+) -> Result<Json<Whole>, Problem> {
     let job = admin.inspector.find(id).await;
     found(job.map_err(|error| admin.problem(&error))?)
 }
 
-fn found(job: Option<JobRecord>) -> Result<Json<JobRecord>, Problem> {
-    job.map(Json).ok_or_else(no_job)
+/// All that is known of a job, for operators.
+#[derive(Serialize)]
+pub(super) struct Whole {
+    #[serde(flatten)]
+    job: JobRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<WithPlace>,
+}
+
+/// What went wrong, and where.
+#[derive(Serialize)]
+struct WithPlace {
+    #[serde(flatten)]
+    error: Failure,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backtrace: Option<String>,
+}
+
+fn found(job: Option<JobRecord>) -> Result<Json<Whole>, Problem> {
+    let mut job = job.ok_or_else(no_job)?;
+    let error = job.error.take().map(|mut error| WithPlace {
+        backtrace: error.backtrace.take(),
+        error,
+    });
+    Ok(Json(Whole { job, error }))
 }
 
 /// There is none.

@@ -1,13 +1,19 @@
 //! The manager and the commands on a real Redis of the test's own.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod denied;
+#[cfg(test)]
 mod enqueue;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod http;
 #[cfg(test)]
 mod manager;
 #[cfg(test)]

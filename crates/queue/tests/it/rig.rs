@@ -248,7 +248,7 @@ async fn handle(job: Job) -> Result<JobOutput, JobError> {
         "hang" => std::future::pending().await,
         _ => {
             let message: String = serde_json::from_str(job.payload.get()).unwrap();
-            let Failure { code, message } = Failure::new(FailureCode::Error, message);
+            let Failure { code, message, .. } = Failure::new(FailureCode::Error, message);
             Err(JobError::fatal(code, message))
         }
     }
