@@ -61,7 +61,7 @@ export const chart = ({ title, series, format, note }) => {
     const value = h("b", {}, "–");
     return { value, item: h("li", { class: `tone-${tone}` }, h("i", { "aria-hidden": "true" }), name, " ", value) };
   });
-  const picture = s("svg", { class: "plot", role: "img", tabindex: 0, height: HEIGHT });
+  const picture = s("svg", { class: "plot", role: "img", tabindex: 0, height: HEIGHT, "aria-label": title });
   const bubble = h("div", { class: "bubble", role: "status", hidden: true });
   const empty = h("p", { class: "hint", hidden: true });
   const box = h("div", { class: "plotbox" }, picture, bubble, empty);

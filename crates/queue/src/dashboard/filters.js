@@ -23,7 +23,7 @@ export const filters = (queue, state, filter, signal) => {
     // The field that was written in is written in still, on the page that takes this one's place.
     const { id, selectionStart: at } = document.activeElement ?? {};
     addEventListener("hashchange", () => queueMicrotask(() => {
-      const again = id && document.getElementById(id);
+      const again = id ? document.getElementById(id) : null;
       again?.focus();
       if (again?.setSelectionRange && typeof at === "number") again.setSelectionRange(at, at);
     }), { once: true });
@@ -36,7 +36,7 @@ export const filters = (queue, state, filter, signal) => {
   signal.addEventListener("abort", () => clearTimeout(timer));
 
   const input = (id, label, value, more) => h("input", { id, "aria-label": label, placeholder: label, value: value ?? "", maxlength: 128, autocomplete: "off", spellcheck: "false", oninput: soon, onchange: apply, ...more });
-  const text = input("filter-text", "Search id, kind, tenant, key, error", filter.text, { type: "search", data: { filter: "text" } });
+  const text = input("filter-text", "Search id, kind, tenant, key, error", filter.text, { data: { filter: "text" } });
   const kinds = h("datalist", { id: "filter-kinds" });
   const tenants = h("datalist", { id: "filter-tenants" });
   const kind = input("filter-kind", "Kind", filter.kind, { list: "filter-kinds" });

@@ -37,7 +37,7 @@ export const wherever = async ({ root, params, signal }) => {
 
 const errorOf = ({ code, message, backtrace: trace }) => {
   const [said, own] = parted(message);
-  return h("div", { class: "error" }, h("p", {}, badge(code, "failed")), h("pre", { class: "block bad", tabindex: 0 }, said), own && backtrace(own), trace && backtrace(trace));
+  return h("div", { class: "error" }, h("p", {}, badge(code, "failed")), h("pre", { class: "block bad", tabindex: 0, role: "group", "aria-label": "What the error says" }, said), own && backtrace(own), trace && backtrace(trace));
 };
 
 const factsOf = (job) => facts([

@@ -32,7 +32,7 @@ const tree = (value, depth, tail) => {
 export const pretty = (value) => {
   const text = JSON.stringify(value);
   if (text === undefined) return h("pre", {}, "");
-  if (typeof value === "string") return h("pre", { class: "block", tabindex: 0 }, value);
-  if (text.length > MOST) return h("pre", { class: "block", tabindex: 0 }, JSON.stringify(value, null, 2));
+  if (typeof value === "string") return h("pre", { class: "block", tabindex: 0, role: "group", "aria-label": "Text" }, value);
+  if (text.length > MOST) return h("pre", { class: "block", tabindex: 0, role: "group", "aria-label": "Text" }, JSON.stringify(value, null, 2));
   return h("div", { class: "block json", tabindex: 0, role: "group", "aria-label": "JSON" }, tree(value, 0, ""));
 };

@@ -31,7 +31,7 @@ export const output = () => {
   const bar = h("progress", { id: "progress", max: 100, "aria-label": "Progress" });
   const percent = h("output", { id: "percent" });
   const barLine = h("p", { class: "bar-line", hidden: true }, bar, percent);
-  const stream = h("pre", { class: "block output", id: "output", tabindex: 0, "aria-label": "Streamed output", hidden: true });
+  const stream = h("pre", { class: "block output", id: "output", tabindex: 0, role: "group", "aria-label": "Streamed output", hidden: true });
   const logs = h("ol", { class: "block logs", id: "logs", tabindex: 0, "aria-label": "Log lines", hidden: true });
   const earlier = h("div");
   const none = h("p", { class: "soft", id: "no-output" }, "No output yet.");
@@ -52,8 +52,8 @@ export const output = () => {
   const reset = (next) => {
     if (attempt && (stream.childNodes.length || logs.children.length)) {
       const old = h("details", { class: "void" }, h("summary", {}, `Attempt ${attempt}, void`));
-      if (stream.childNodes.length) put(old, h("pre", { class: "block output" }, stream.textContent));
-      if (logs.children.length) put(old, h("ol", { class: "block logs" }, [...logs.children]));
+      if (stream.childNodes.length) put(old, h("pre", { class: "block output", tabindex: 0, role: "group", "aria-label": "Void output" }, stream.textContent));
+      if (logs.children.length) put(old, h("ol", { class: "block logs", tabindex: 0, "aria-label": "Void log lines" }, [...logs.children]));
       earlier.prepend(old);
     }
     attempt = next;

@@ -66,7 +66,7 @@ export const beside = (element, text) => {
 /* A table in a container of its own width. `columns` are `{ name, right?, hide? }`; returns `{ element, body }`. */
 export const table = (caption, columns, { rows = false } = {}) => {
   const body = h("tbody", { data: rows ? { rows: "true" } : {} });
-  const element = h("div", { class: "scroll" }, h("table", {}, h("caption", { class: "hidden" }, caption),
+  const element = h("div", { class: "scroll", role: "group", "aria-label": caption }, h("table", {}, h("caption", { class: "hidden" }, caption),
     h("thead", {}, h("tr", {}, columns.map(({ name, right, quiet, box }) => h("th", { scope: "col", class: `${right ? "right" : ""}${box ? " tick-box" : ""}` }, box ?? (quiet ? hidden(name) : name))))), body));
   return { element, body };
 };

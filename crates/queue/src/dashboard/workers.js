@@ -22,9 +22,9 @@ const card = (worker, old) => {
   return h("li", { class: `card worker${alive ? "" : " dead"}`, data: { alive } },
     h("p", { class: "top" }, badge(alive ? (active > 0 ? "works" : "idle") : "not heard of", alive ? (active > 0 ? "active" : "quiet") : "failed"), h("h2", {}, copyable(name, "the worker's name")), h("span", { class: "soft" }, "in ", h("a", { href: href(["queues", queue]), data: { part: "queue" } }, queue))),
     !alive && h("p", { class: "alert" }, "It has said nothing since ", ago(beat), ". Its jobs go back to the queue once their leases are over, and another worker takes them."),
-    h("p", { class: "numbers" }, meter(`Places of ${name} in use`, active, concurrency, "active"), h("b", {}, `${number(active)} of ${count(concurrency, "place")}`)),
+    alive && h("p", { class: "numbers" }, meter(`Places of ${name} in use`, active, concurrency, "active"), h("b", {}, `${number(active)} of ${count(concurrency, "place")}`)),
     facts([["Host", `${host}, process ${pid}`], ["Started", ago(at)], ["Last heard", ago(beat)], ["Version", version], ["Kinds", kinds.length ? kinds.join(", ") : "any"]]),
-    jobs.length > 0 ? [h("h3", {}, "Runs now"), running(queue, jobs.slice(0, OPEN)), rest] : h("p", { class: "soft" }, alive ? "Runs nothing now." : "Held nothing."));
+    jobs.length > 0 ? [h("h3", {}, alive ? "Runs now" : "Holds still"), running(queue, jobs.slice(0, OPEN)), rest] : h("p", { class: "soft" }, alive ? "Runs nothing now." : "It holds nothing any more."));
 };
 
 export const workers = ({ root, signal }) => {
