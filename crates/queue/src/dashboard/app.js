@@ -72,7 +72,7 @@ onRefused((problem) => {
 });
 
 /* How the stream does, at the edge and, where something is wrong, over the page. */
-const WORDS = { connecting: "Connecting", open: "Live", waiting: "Reconnecting", ended: "Not connected" };
+const WORDS = { connecting: "Connecting", open: "Live", waiting: "Away", ended: "Offline" };
 
 const banner = () => {
   const { state, problem, until } = live;

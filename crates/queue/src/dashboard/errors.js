@@ -22,7 +22,7 @@ const common = (message) => {
 
 const card = (group, of, again) => {
   const text = common(group.message);
-  const words = `failed jobs with the error ${group.code}${text ? ` and “${text}”` : ""}`;
+  const words = `failed jobs with the error code ${group.code}${text ? ` and “${text}”` : ""}`;
   const jobs = href(["queues", group.queue, "jobs"], { state: "failed", error: group.code, text });
   return h("li", { class: "card group" },
     h("p", { class: "top" }, badge(group.code, "failed"), h("span", { class: "soft" }, group.queue, " · ", group.kinds.join(", "))),

@@ -4,12 +4,13 @@ import { get, path, query } from "./api.js";
 import { now } from "./time.js";
 
 export const RANGES = {
+  recent: { name: "recent", since: 300_000, step: 60_000 },
   live: { name: "live", text: "5 minutes" },
   hour: { name: "hour", text: "Hour", since: 3_600_000, step: 60_000 },
   day: { name: "day", text: "Day", since: 86_400_000, step: 900_000 },
 };
 
-export const rangeOf = (name) => RANGES[name] ?? RANGES.live;
+export const rangeOf = (name) => (RANGES[name]?.text ? RANGES[name] : RANGES.live);
 
 const COUNTED = ["enqueued", "completed", "failed", "retried", "cancelled", "lost", "waiting", "active", "delayed"];
 

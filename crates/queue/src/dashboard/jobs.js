@@ -94,7 +94,7 @@ export const jobs = ({ root, params, query, signal }) => {
   };
 
   const narrowed = Boolean(filter.kind || filter.tenant || filter.error || filter.text || filter.within || filter.older);
-  const words = () => [state, "jobs", filter.kind && `of kind ${filter.kind}`, filter.tenant && `of tenant ${filter.tenant}`, filter.error && `with the error ${filter.error}`, filter.text && `with “${filter.text}”`,
+  const words = () => [state, "jobs", filter.kind && `of kind ${filter.kind}`, filter.tenant && `of tenant ${filter.tenant}`, filter.error && `with the error code ${filter.error}`, filter.text && `with “${filter.text}”`,
     filter.older && `older than ${duration(+filter.older)}`, filter.within && `of the last ${duration(+filter.within)}`].filter(Boolean).join(" ");
   const wanted = () => ({ states: [state], kind: filter.kind, tenant: filter.tenant, error: filter.error, text: filter.text, older_than_ms: filter.older ? +filter.older : undefined, after_ms: filter.within ? Math.round(now() - filter.within) : undefined });
 
@@ -120,7 +120,7 @@ export const jobs = ({ root, params, query, signal }) => {
     keyed(body, shown, ({ id }) => id, row);
     drawTools();
     const known = countsOf(queue)?.jobs[state];
-    only(foot, h("p", { class: "soft", role: "status" }, `${number(shown.length)} shown${narrowed && looked ? `, ${number(looked)} looked at` : known !== undefined ? ` of ${number(known)}` : ""}`),
+    only(foot, h("p", { class: "soft", role: "status" }, `${number(shown.length)} shown${narrowed && looked ? `, ${number(looked)} looked at` : known >= shown.length ? ` of ${number(known)}` : ""}`),
       next !== null && button("Show more", () => { more = true; load(next); }, { name: "more" }));
   };
 

@@ -27,17 +27,31 @@ export const charts = (range, queue, signal) => {
     const { wait, run } = latencies(queue, between.from);
     latency.draw([wait, run], between, wait.length ? "" : "No job has completed yet.");
   };
+  const queues = () => (queue === undefined ? live.queues.map((one) => one.queue) : [queue]);
   if (range.name === "live") {
-    onCounts(({ at }) => {
+    // What was before the page was opened is known by the minute.
+    let before = [];
+    const whole = (name, kind, points) => {
+      const first = points[0]?.at ?? Infinity;
+      const early = before.map((point) => ({ at: point.at + 30_000, value: point.gap ? null : kind === "rate" ? point[name] * 1000 / point.span : point[name] }));
+      return [...early.filter(({ at }) => at < first - 5_000), ...points];
+    };
+    const draw = ({ at }) => {
       const between = { from: at - 300_000, to: at };
-      throughput.draw([rates("enqueued", queue), rates("completed", queue)], between);
-      failures.draw([rates("failed", queue), rates("retried", queue)], between);
-      depth.draw([depths("waiting", queue), depths("active", queue), depths("delayed", queue)], between);
+      const [rateOf, depthOf] = [(name) => whole(name, "rate", rates(name, queue)), (name) => whole(name, "depth", depths(name, queue))];
+      throughput.draw([rateOf("enqueued"), rateOf("completed")], between);
+      failures.draw([rateOf("failed"), rateOf("retried")], between);
+      depth.draw([depthOf("waiting"), depthOf("active"), depthOf("delayed")], between);
       drawLatency(between);
-    }, signal);
+    };
+    onCounts(draw, signal);
+    history(queues(), RANGES.recent, signal).then(({ points, between }) => {
+      before = points.filter(({ at }) => at + 30_000 > between.from);
+      if (live.at) draw(live);
+    }, () => { /* Then it begins now. */ });
     return { element };
   }
-  poll(h("div"), signal, range.step, () => history(queue === undefined ? live.queues.map((one) => one.queue) : [queue], range, signal), ({ points, between, step }) => {
+  poll(h("div"), signal, range.step, () => history(queues(), range, signal), ({ points, between, step }) => {
     const per = (name) => points.map((point) => ({ at: point.at, value: point.gap ? null : point[name] * 1000 / (point.span || step) }));
     const of = (name) => points.map((point) => ({ at: point.at, value: point[name] ?? null }));
     const why = points.length ? "" : "Nothing is kept of this time yet.";
@@ -50,7 +64,7 @@ export const charts = (range, queue, signal) => {
 };
 
 /* The choice of how far back the charts go, as addresses of this page. */
-export const ranges = (parts, range) => tabs("How far back", Object.values(RANGES).map(({ name, text }) => (
+export const ranges = (parts, range) => tabs("How far back", Object.values(RANGES).filter(({ text }) => text).map(({ name, text }) => (
   { name: text, to: href(parts, { range: name === "live" ? "" : name }), on: range.name === name })));
 
 const columns = [{ name: "Queue" }, { name: "Completed a second" }, { name: "Waiting", right: true }, { name: "Delayed", right: true }, { name: "Active", right: true }, { name: "Failed", right: true },

@@ -7,10 +7,10 @@ import { toast } from "./toast.js";
 /* The states of a job, in the order of its life. */
 export const STATES = ["waiting", "delayed", "active", "completed", "failed", "cancelled"];
 
-export const title = (word) => word.charAt(0).toUpperCase() + word.slice(1).replaceAll("_", " ");
+export const title = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /* A state, an error's code, or another word with a colour; the word says it too. */
-export const badge = (word, tone = word) => h("span", { class: `badge tone-${tone}` }, title(word));
+export const badge = (word, tone = word) => h("span", { class: `badge tone-${tone}` }, title(word).replaceAll("_", " "));
 
 /* A button that does something. `tone`: main, quiet, bad. */
 export const button = (text, onclick, { tone = "quiet", picture, label, name, disabled, part } = {}) => h("button",

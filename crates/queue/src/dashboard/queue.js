@@ -69,7 +69,7 @@ export const queue = ({ root, params, query, signal }) => {
       const place = h("div");
       only(body, charts(range, name, signal).element, h("div", { class: "two" }, section("Kinds, last day", place), section("Settings and totals", settings)));
       poll(place, signal, 60_000, () => history([name], RANGES.day, signal), ({ kinds: all }) => {
-        if (all.length === 0) only(place, empty("No job has ended in the last day."));
+        if (all.length === 0) only(place, empty("Nothing is known of the last day yet: it is written down each minute."));
         else if (!kinds.element.isConnected) only(place, kinds.element);
         kinds.draw(all);
       });
@@ -79,7 +79,7 @@ export const queue = ({ root, params, query, signal }) => {
     only(settings, facts([...limits(set), ["Limits of tenants", own ? h("a", { href: href(["tenants"], { queue: name }) }, count(own, "tenant")) : null],
       ["Wait p50 / p95 / p99", latency && ["p50", "p95", "p99"].map((part) => duration(latency.wait_ms[part])).join(" / ")],
       ["Run p50 / p95 / p99", latency && ["p50", "p95", "p99"].map((part) => duration(latency.run_ms[part])).join(" / ")],
-      ...Object.entries(totals).filter(([, n]) => n > 0).map(([what, n]) => [title(what), number(n)])]));
+      ...Object.entries(totals).filter(([, n]) => n > 0).map(([what, n]) => [title(what).replaceAll("_", " "), number(n)])]));
     draw();
   });
   onCounts(draw, signal);

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { h, only, say } from "./dom.js";
 import { bytes, duration, number, percent } from "./format.js";
-import { badge, copyable, facts, head, meter, section, tile } from "./parts.js";
+import { badge, copyable, facts, head, meter, section, tile, title } from "./parts.js";
 import { poll } from "./poll.js";
 import { absolute, ago } from "./time.js";
 
@@ -34,7 +34,7 @@ export const redis = ({ root, signal }) => {
     const sign = JSON.stringify(warned);
     if (warnings.dataset.sign !== sign) {
       warnings.dataset.sign = sign;
-      only(warnings, warned.length ? h("ul", { class: "warnings" }, warned.map(({ code, text }) => h("li", { class: "alert" }, code && h("b", {}, `${code.replaceAll("_", " ")}: `), text))) : h("p", { class: "fine" }, "Nothing to warn of."));
+      only(warnings, warned.length ? h("ul", { class: "warnings" }, warned.map((warning) => h("li", { class: "alert" }, `${title(String(warning))}.`))) : h("p", { class: "fine" }, "Nothing to warn of."));
     }
     only(tiles, tile("Commands", number(ops), { below: "a second" }), tile("Memory", bytes(held.used), { below: held.max ? percent(held.used, held.max) : "no limit" }), tile("Clients", number(clients), { below: "connected" }),
       tile("Up for", duration(uptime * 1000), { below: `since ${absolute(Date.now() - uptime * 1000).split(",")[0]}` }), tile("Version", version, { below: mode }));

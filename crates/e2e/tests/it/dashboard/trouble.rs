@@ -65,7 +65,7 @@ async fn redis_and_the_manager_are_said_to_be_away_and_it_comes_back_by_itself()
 
     rig.system.managers[0].kill();
     rig.browser.until(&says("#banner", "does not answer")).await;
-    rig.browser.until(&says("#link", "Reconnecting")).await;
+    rig.browser.until(&says("#link", "Away")).await;
     rig.browser.screenshot("dashboard-manager-away").await;
 }
 
