@@ -20,6 +20,7 @@ mod program;
 mod redis;
 mod say;
 mod scale;
+mod schedules;
 mod server;
 mod stack;
 mod test;
@@ -42,6 +43,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Instructions(instructions::InstructionsArgs),
     Scale(scale::ScaleArgs),
+    Schedules(schedules::SchedulesArgs),
     Faults(faults::FaultsArgs),
     Token(token::TokenArgs),
     Lint(ci::LintArgs),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Instructions(args) => instructions::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Schedules(args) => schedules::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Lint(args) => ci::lint(&args),

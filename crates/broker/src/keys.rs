@@ -117,6 +117,16 @@ impl Keys {
         format!("{}wake", self.base)
     }
 
+    /// What is said of each schedule.
+    pub(crate) fn schedules(&self) -> String {
+        format!("{}schedules", self.base)
+    }
+
+    /// How far each schedule is.
+    pub(crate) fn schedule_states(&self) -> String {
+        format!("{}schedules:state", self.base)
+    }
+
     /// The set of all queues under a prefix.
     pub(crate) fn queues(prefix: &str) -> String {
         format!("{prefix}:queues")

@@ -7,6 +7,7 @@
 //! - [`Rooms`] publishes to rooms, which belong to no queue and have a history of their own.
 //! - [`Presence`] knows who is in a room, over all servers.
 //! - [`Nodes`] are the servers that are there, and what they tell one another.
+//! - [`Schedules`] keeps what is to be handed in when, and leases what is due to one manager at a time.
 //! - [`Inspector`], [`Control`] and [`Maintenance`] are for operators and the queue manager.
 //!
 //! What is atomic is a Lua script (`src/lua`); everything around it batches: while one round trip is under way,
@@ -56,6 +57,7 @@ mod registry;
 mod rooms;
 mod round;
 mod scan;
+mod schedules;
 mod script;
 mod settings;
 mod sink;
@@ -98,6 +100,7 @@ pub use receipt::{OnReceipt, Receipt, SubmitError};
 pub use registry::{WorkerCard, WorkerStatus};
 pub use rooms::{History, Publication, PublishError, Publishing, Rooms, RoomsConfig};
 pub use scan::{JobSummary, Scan};
+pub use schedules::{Claim, Claims, Paused, Put, Schedules, Settlement};
 pub use settings::{QueueSettings, Rate, TenantLimits};
 pub use span::{AttemptSpan, Spans};
 pub use vitals::{Latency, Percentiles, Vitals};

@@ -111,6 +111,22 @@ pub(crate) static STATS: LazyLock<Script> =
 pub(crate) static LIST: LazyLock<Script> =
     LazyLock::new(|| presence("no-writes", include_str!("lua/presence/list.lua")));
 
+/// A script about the schedules of a queue.
+fn schedules(flags: &'static str, body: &str) -> Script {
+    alone(flags, &[include_str!("lua/schedules/state.lua"), body])
+}
+
+pub(crate) static PUT_SCHEDULE: LazyLock<Script> =
+    LazyLock::new(|| schedules("", include_str!("lua/schedules/put.lua")));
+pub(crate) static PAUSE_SCHEDULE: LazyLock<Script> =
+    LazyLock::new(|| schedules("allow-oom", include_str!("lua/schedules/pause.lua")));
+pub(crate) static REMOVE_SCHEDULE: LazyLock<Script> =
+    LazyLock::new(|| schedules("allow-oom", include_str!("lua/schedules/remove.lua")));
+pub(crate) static CLAIM_SCHEDULES: LazyLock<Script> =
+    LazyLock::new(|| schedules("allow-oom", include_str!("lua/schedules/claim.lua")));
+pub(crate) static SETTLE_SCHEDULES: LazyLock<Script> =
+    LazyLock::new(|| schedules("allow-oom", include_str!("lua/schedules/settle.lua")));
+
 /// The script that publishes to rooms, with the arguments that its prelude reads. Its logs have limits of their own.
 pub(crate) fn publish(base: &str) -> Call<'static> {
     let mut call = PUBLISH.call(base);

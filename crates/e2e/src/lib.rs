@@ -9,6 +9,7 @@ mod ledger;
 pub mod load;
 mod process;
 pub mod scale;
+pub mod schedules;
 mod system;
 
 pub use client::Client;

@@ -6,6 +6,7 @@ mod backlog;
 mod baseline;
 mod due;
 mod fairness;
+mod lists;
 mod load;
 mod spread;
 
@@ -13,4 +14,5 @@ pub use backlog::{Backlog, backlog};
 pub use baseline::{Baseline, baseline};
 pub use due::{Due, due};
 pub use fairness::{Fairness, fairness};
+pub use lists::{Lists, lists};
 pub use spread::Spread;

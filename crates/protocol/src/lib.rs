@@ -19,8 +19,10 @@ mod name;
 pub mod plain;
 mod record;
 mod retry;
+mod schedule;
 mod state;
 mod trace;
+mod whole;
 
 pub use chat::{CHAT_KIND, CHAT_QUEUE, ChatPayload, ChatResult, LOBBY_TOPIC};
 pub use code::ErrorCode;
@@ -30,8 +32,12 @@ pub use failure::{Failure, FailureCode};
 pub use id::{JobId, JobIdError};
 pub use job::{EventLevel, InvalidJob, Job, JobOptions, Priority};
 pub use key::{IdempotencyKey, KeyError};
-pub use name::{Channel, Kind, NameError, QueueName, Tenant, Topic};
+pub use name::{Channel, Kind, NameError, QueueName, ScheduleName, SourceName, Tenant, Topic};
 pub use record::JobRecord;
 pub use retry::RetryPolicy;
+pub use schedule::{
+    InvalidSchedule, InvalidWhen, LastRun, Missed, Schedule, ScheduleRecord, ScheduledJob, When,
+};
 pub use state::{JobState, UnknownState};
 pub use trace::TraceContext;
+pub use whole::Whole;

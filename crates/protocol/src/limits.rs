@@ -30,3 +30,11 @@ pub const MAX_KEY_BYTES: usize = 128;
 pub const MAX_TRACE_STATE_BYTES: usize = 512;
 /// The longest text frame of the plain protocol, unless a server sets less.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 64 * 1024;
+/// The longest definition of a schedule as it is stored, its job's payload included.
+pub const MAX_SCHEDULE_BYTES: usize = 16 * 1024;
+/// How many schedules a queue may have.
+pub const MAX_SCHEDULES: usize = 10_000;
+/// The longest text of a cron and its zone.
+pub const MAX_CRON_BYTES: usize = 256;
+/// The shortest interval of a schedule, in milliseconds.
+pub const MIN_EVERY_MS: u64 = 1_000;

@@ -109,6 +109,14 @@ name! {
     /// Who a job belongs to.
     Tenant
 }
+name! {
+    /// The name of a schedule in its queue.
+    ScheduleName
+}
+name! {
+    /// The name of a file that schedules come from.
+    SourceName
+}
 
 impl Tenant {
     /// The tenant of everything that comes without a token.

@@ -46,6 +46,7 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
         Command::Pause(args) => commands::pause(console, &args).await,
         Command::Resume(args) => commands::resume(console, &args).await,
         Command::Limits(args) => commands::limits(console, &args).await,
+        Command::Schedules(args) => commands::schedules(console, args).await,
         Command::Completions(args) => commands::completions(console, &args),
         Command::Watch(args) => commands::watch(console, &args).await,
     }

@@ -12,7 +12,8 @@ use clap::{
 
 use crate::{
     CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
-    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, StatsArgs, TenantsArgs, WatchArgs, WorkersArgs,
+    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, SchedulesArgs, StatsArgs, TenantsArgs,
+    WatchArgs, WorkersArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -24,6 +25,7 @@ Examples:
   queue enqueue chat '{\"msg\":\"hi\"}' --wait
   queue retry --queue chat --error timeout --dry-run
   queue limits chat --max-active 50 --rate 100/s
+  queue schedules set report --cron '0 0 6 * * *' --zone Europe/Berlin report null
   queue stats --json | jq '.queues[].jobs.failed'
 
 `queue COMMAND --help` has examples of each.
@@ -34,7 +36,7 @@ are no failure.";
 
 /// Keeps the queues in order, and looks into them
 ///
-/// Without a command it is the manager: it runs delayed jobs when they are due, takes back the jobs of dead workers,
+/// Without a command it is the manager: it runs delayed jobs when they are due, hands in what schedules say, takes back the jobs of dead workers,
 /// forgets what is past its time, and serves /livez, /readyz and /metrics. Any number may run.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "queue", version, after_help = EXAMPLES, subcommand_value_name = "COMMAND")]
@@ -81,6 +83,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Show and set what a queue and its tenants may have
     Limits(LimitsArgs),
+    /// List and set what is handed in when
+    Schedules(SchedulesArgs),
     /// Print what a shell needs to complete this command line
     Completions(CompletionsArgs),
 }
@@ -200,6 +204,13 @@ mod tests {
             "queue limits chat --rate 5",
             "queue pause",
             "queue completions dos",
+            "queue schedules set a kind 1",
+            "queue schedules set a --every 5s --at 2026-01-01T00:00:00Z kind 1",
+            "queue schedules set a --every 5s --zone UTC kind 1",
+            "queue schedules set a:b --every 5s kind 1",
+            "queue schedules next a -n 0",
+            "queue schedules --json show a",
+            "queue schedules apply",
             "queue jobs --state done",
             "queue jobs --limit 0",
         ] {
@@ -217,6 +228,14 @@ mod tests {
         ] {
             assert!(read(&format!("queue retry {id} {filter}")).is_err());
             assert!(read(&format!("queue retry --queue q {filter}")).is_ok());
+        }
+        for line in [
+            "queue schedules",
+            "queue --key-prefix p schedules --queue q --json",
+            "queue schedules show a --json --key-prefix p",
+            "queue schedules set a --every 5s kind 1",
+        ] {
+            assert!(read(line).is_ok(), "{line}");
         }
         let both = "queue limits chat --tenant a --tenant-rate 5/s";
         assert!(read(both).is_err());

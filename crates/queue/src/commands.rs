@@ -12,6 +12,7 @@ mod jobs;
 mod limits;
 mod pause;
 mod retry;
+mod schedules;
 mod selection;
 mod stats;
 mod tenants;
@@ -40,6 +41,10 @@ pub use pause::{PauseArgs, ResumeArgs};
 pub(crate) use pause::{pause, resume};
 pub use retry::RetryArgs;
 pub(crate) use retry::retry;
+pub(crate) use schedules::schedules;
+pub use schedules::{
+    Action as ScheduleAction, ApplyArgs, FileArgs, NextArgs, OneArgs, SchedulesArgs, SetArgs,
+};
 pub use selection::Selection;
 pub use stats::StatsArgs;
 pub(crate) use stats::stats;

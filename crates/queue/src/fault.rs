@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{JobId, QueueName};
+use protocol::{JobId, QueueName, ScheduleName};
 
 use crate::text::millis::Millis;
 
@@ -32,6 +32,9 @@ pub(crate) enum Fault {
     /// There is no such job.
     #[error("no job has the id {0}: it never was, or is forgotten by now")]
     NoJob(JobId),
+    /// There is no such schedule.
+    #[error("queue {0} has no schedule `{1}`")]
+    NoSchedule(QueueName, ScheduleName),
     /// The process can't be told to stop.
     #[error("signals can't be caught: {0}")]
     Signals(#[source] io::Error),

@@ -1,6 +1,7 @@
 //! The queue manager and the operator's command line.
 //!
-//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is its one loop.
+//! - [`Manager`] keeps queues in order and measures them; [`Upkeep`] is one of its loops.
+//! - [`Scheduler`] hands in what schedules say; operators set them with a [`ScheduleBook`].
 //! - [`Chronicle`] keeps what queues had done at the beginning of each minute.
 //! - The admin API, and the dashboard on it, do over HTTP what the commands do in a terminal.
 //! - The commands look at jobs and change them, through `broker` alone.
@@ -22,6 +23,7 @@ mod manager;
 mod metrics;
 mod output;
 mod progress;
+mod schedules;
 mod survey;
 mod table;
 mod text;
@@ -32,13 +34,18 @@ pub use app::run;
 pub use chronicle::Chronicle;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs,
-    LimitsArgs, PauseArgs, ResumeArgs, RetryArgs, Selection, StatsArgs, TenantsArgs, WatchArgs,
+    ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs,
+    FileArgs, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs, ResumeArgs, RetryArgs,
+    ScheduleAction, SchedulesArgs, Selection, SetArgs, StatsArgs, TenantsArgs, WatchArgs,
     WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};
 pub use metrics::Metrics;
+pub use schedules::{
+    FileChange, FileError, InvalidPlan, Plan, Ran, ScheduleBook, ScheduleError, ScheduleFile,
+    Scheduler,
+};
 pub use survey::QueueStats;
 pub use text::millis::{Millis, MillisError};
 pub use upkeep::Upkeep;

@@ -4,6 +4,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::{
-    AdminArgs, Chronicle, Metrics, Upkeep,
+    AdminArgs, Chronicle, Metrics, ScheduleFile, Scheduler, Upkeep,
     admin::{self, Admin},
     dashboard,
 };
@@ -38,6 +39,9 @@ pub struct ManagerArgs {
     /// How long to rest between two rounds of maintenance, in milliseconds
     #[arg(long, env = "MAINTENANCE_INTERVAL_MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub interval_ms: u64,
+    /// A file of schedules, JSON or TOML: all that come from it are made to be as it says when the manager starts
+    #[arg(long, env = "SCHEDULES_FILE", value_name = "FILE")]
+    pub schedules: Option<PathBuf>,
     /// What is kept, and for how long.
     #[command(flatten)]
     pub keep: QueueArgs,
@@ -60,6 +64,7 @@ pub struct Manager {
     redis: Redis,
     args: ManagerArgs,
     listener: TcpListener,
+    file: Option<ScheduleFile>,
 }
 
 impl Manager {
@@ -74,6 +79,8 @@ impl Manager {
     /// Binds its address. Redis is not needed yet.
     pub async fn build(redis: Redis, mut args: ManagerArgs) -> anyhow::Result<Self> {
         args.admin = args.admin.resolve()?;
+        let file = args.schedules.as_deref().map(ScheduleFile::read);
+        let file = file.transpose()?;
         let address = args.listen.unwrap_or(LISTEN);
         let open = args.exposure.insecure || args.admin.needs_token();
         let listener = listen::bind_or_free(address, open, args.listen.is_some()).await?;
@@ -81,6 +88,7 @@ impl Manager {
             redis,
             args,
             listener,
+            file,
         })
     }
 
@@ -106,6 +114,14 @@ impl Manager {
         let metrics = Metrics::new(&mut registry);
         let check = readiness.check("redis");
         let redis = self.redis.clone();
+        let scheduler = Scheduler::new(
+            self.redis.clone(),
+            self.args.keep.clone(),
+            metrics.clone(),
+            lifecycle.tracker().clone(),
+            lifecycle.hard(),
+        )
+        .with_file(self.file);
         let upkeep = Upkeep::new(self.redis, self.args.keep.clone(), metrics, check);
         let soft = lifecycle.soft();
         let loopback = self
@@ -136,6 +152,7 @@ impl Manager {
         let serving = health::serve_with(self.listener, router, admin::LASTING, soft.clone());
         lifecycle.spawn("http", serving);
         lifecycle.spawn("chronicle", chronicle.run(soft.clone()));
+        lifecycle.spawn("schedules", scheduler.run(soft.clone()));
         lifecycle.spawn("upkeep", async move {
             upkeep.run(interval, soft).await;
             readiness.drain();

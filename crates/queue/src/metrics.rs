@@ -32,6 +32,8 @@ pub struct Metrics {
     expired: Counter,
     pruned: Counter,
     failures: Counter,
+    runs: Counter,
+    refused: Counter,
     queues: Queues,
 }
 
@@ -46,6 +48,8 @@ impl Metrics {
             expired,
             pruned,
             failures,
+            runs,
+            refused,
             queues,
         } = metrics.clone();
         registry.register(
@@ -81,6 +85,19 @@ impl Metrics {
             "Rounds of maintenance that Redis did not let end well",
             failures,
         );
+        let mut counter = |name: &str, help: &str, counter: Counter| {
+            registry.register(format!("queue_schedule_{name}"), help, counter);
+        };
+        counter(
+            "runs",
+            "Runs of schedules that this manager handed in",
+            runs,
+        );
+        counter(
+            "refused",
+            "Runs of schedules that the queue did not take when this manager handed them in; they are tried again",
+            refused,
+        );
         registry.register_collector(Box::new(queues));
         metrics
     }
@@ -107,6 +124,12 @@ impl Metrics {
         self.lost.inc_by(swept.lost);
         self.expired.inc_by(swept.expired);
         self.pruned.inc_by(swept.pruned);
+    }
+
+    /// Adds what was handed in, and what was not taken.
+    pub(crate) fn scheduled(&self, runs: u64, refused: u64) {
+        self.runs.inc_by(runs);
+        self.refused.inc_by(refused);
     }
 
     /// Replaces the figures of all queues.

@@ -24,7 +24,6 @@ mod stay;
 mod submit;
 mod wait;
 mod watch;
-mod whole;
 
 use std::{sync::Arc, time::Duration};
 

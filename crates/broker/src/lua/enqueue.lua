@@ -35,7 +35,7 @@ local function special(id, kind, tenant, payload, options)
     local claim = call('GET', owner)
     if claim then
       local other = sub(claim, 42)
-      if sub(claim, 1, 40) == digest then found.owner = other elseif other ~= id then found.conflict = true end
+      if sub(claim, 1, 40) == digest then found.owner = other else found.conflict = true end
     end
     found.key, found.name, found.claim = owner, key, digest .. ' ' .. id
     found.claim_ms = int(keep_key_ms + math.max(0, due - now))

@@ -95,6 +95,11 @@ async fn a_key_is_kept_for_a_day_and_longer_than_its_job() {
         .await;
     let again = submit(&rig, "1", keyed("a")).await.unwrap();
     assert_eq!((again.id, again.duplicate, again.state), (id, true, None));
+    // Also for who hands it in again under its own id.
+    let again = rig.producer.submit(id, job("1", keyed("a"))).await.unwrap();
+    assert_eq!((again.id, again.duplicate), (id, true));
+    let other = rig.producer.submit(id, job("2", keyed("a"))).await;
+    assert_eq!(other.unwrap_err(), SubmitError::Conflict);
 }
 
 #[tokio::test]

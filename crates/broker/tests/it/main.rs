@@ -30,4 +30,5 @@ mod retention;
 mod rig;
 mod rooms;
 mod scan;
+mod schedules;
 mod stop;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use e2e::scale::{backlog, baseline, due, fairness};
+use e2e::scale::{backlog, baseline, due, fairness, lists};
 use serde_json::{Map, Value, json};
 
 /// What can be asked.
@@ -19,6 +19,9 @@ enum Question {
     Backlog,
     /// 1,000,000 jobs through the system: after retention Redis is back where it was
     Baseline,
+    /// 1,000,000 jobs in each state: every list of the admin API answers in under 100 ms, and no command of it holds Redis
+    /// for more than 5 ms
+    Lists,
 }
 
 /// Measures how the queue bears size. Exits with 1 if an answer is not as it should be.
@@ -104,6 +107,19 @@ async fn ask(question: Question, share: f64) -> anyhow::Result<Answer> {
                     )
                 });
             ("baseline", serde_json::to_value(found)?, wrong)
+        }
+        Question::Lists => {
+            let found = lists(part(1_000_000)).await;
+            let slow = found.answers.iter().find(|(_, times)| times.p50 > 100.0);
+            let wrong = match slow {
+                Some((name, times)) => Some(format!("{name} took {:.0} ms", times.p50)),
+                None if found.longest_command.0 > 5.0 => Some(format!(
+                    "Redis was held for {:.1} ms",
+                    found.longest_command.0
+                )),
+                None => None,
+            };
+            ("lists", serde_json::to_value(found)?, wrong)
         }
     })
 }

@@ -35,6 +35,8 @@ impl Load {
                     keep.keep_completed_secs.to_string(),
                     "--keep-jobs".to_owned(),
                     keep.keep_jobs.to_string(),
+                    "--keep-bytes".to_owned(),
+                    keep.keep_bytes.to_string(),
                 ],
                 ..Settings::default()
             },

@@ -8,7 +8,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::traffic::settle;
 
-async fn submit(system: &System, kind: &str, payload: &str, options: JobOptions) -> JobId {
+pub(crate) async fn submit(
+    system: &System,
+    kind: &str,
+    payload: &str,
+    options: JobOptions,
+) -> JobId {
     let producer = Producer::spawn(
         system.connect(),
         System::chat(),

@@ -1,16 +1,16 @@
-//! What a request says in its body, as JSON.
+//! What a request says in its body, as JSON. Whatever changes something has one, since no form of another page can send it.
 
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use super::Problem;
 
-/// A body. That it is JSON was said before.
+/// A body.
 pub(super) struct Body<T>(pub(super) T);
 
 /// Nothing to say: `{}`.
@@ -22,6 +22,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let why =
+                "send `Content-Type: application/json`, and `{}` where there is nothing to say";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "unsupported_media_type", why));
+        }
         let bytes = Bytes::from_request(request, state).await.map_err(|error| {
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new(error.status(), "too_large", "the body is too long")
@@ -33,4 +39,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let wrong = |error: serde_json::Error| Problem::malformed(format!("the body: {error}"));
         read.map(Self).map_err(wrong)
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let sent = headers.get(header::CONTENT_TYPE);
+    let sent = sent
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = sent.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
 }

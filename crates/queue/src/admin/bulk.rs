@@ -9,7 +9,7 @@ use std::{
 
 use axum::{extract::State, response::Response};
 use broker::{Control, Done, Inspector, JobFilter};
-use protocol::{FailureCode, JobId, JobState, Kind, QueueName, Tenant};
+use protocol::{FailureCode, JobId, JobState, Kind, QueueName, Tenant, Whole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,12 +47,14 @@ pub(super) struct Order {
     /// Only jobs with this text in their id, kind, tenant, key, worker or error.
     text: Option<String>,
     /// Only jobs that have been in their state for so long, in milliseconds.
-    older_than_ms: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    older_than_ms: Option<Whole>,
     /// Only jobs that came into their state at this time or later, in milliseconds since the Unix epoch.
-    after_ms: Option<u64>,
+    #[schema(value_type = Option<u64>)]
+    after_ms: Option<Whole>,
     /// Only so many.
-    #[schema(minimum = 1)]
-    limit: Option<u64>,
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    limit: Option<Whole>,
     /// Change nothing, and say how many it would be.
     #[serde(default)]
     dry_run: bool,
@@ -124,9 +126,9 @@ pub(super) async fn bulk(
         .iter()
         .find(|state| !verb.states().contains(state))
     {
-        return Err(Problem::malformed(format!("{state}: {}", verb.rule())));
+        return Err(Problem::conflict(format!("{state}: {}", verb.rule())));
     }
-    if order.limit == Some(0) {
+    if order.limit == Some(Whole(0)) {
         return Err(Problem::malformed("`limit` is at least 1"));
     }
     admin.expect(&queue).await?;
@@ -149,12 +151,12 @@ pub(super) async fn bulk(
             tenant: order.tenant,
             error: order.error,
             text: order.text.filter(|text| !text.is_empty()),
-            from: order.after_ms,
+            from: order.after_ms.map(|Whole(ms)| ms),
             until: order
                 .older_than_ms
-                .map(|ms| now.saturating_sub(ms).saturating_add(1)),
+                .map(|Whole(ms)| now.saturating_sub(ms).saturating_add(1)),
         },
-        limit: order.limit.unwrap_or(u64::MAX),
+        limit: order.limit.map_or(u64::MAX, |Whole(limit)| limit),
         dry_run: order.dry_run,
     };
     let address = admin.redis.address();

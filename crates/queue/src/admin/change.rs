@@ -27,6 +27,7 @@ pub(super) struct Changed {
 /// Which line.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPriority)]
 pub(super) struct Line {
     /// The priority that the job is to have.
     #[schema(value_type = schema::Priority)]

@@ -10,7 +10,7 @@ use axum::{
 };
 use broker::{Producer, ProducerConfig, SubmitError};
 use protocol::{
-    ErrorCode, IdempotencyKey, Job, JobId, JobOptions, Kind, Priority, QueueName, Tenant,
+    ErrorCode, IdempotencyKey, Job, JobId, JobOptions, Kind, Priority, QueueName, Tenant, Whole,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,10 +34,10 @@ pub(super) struct NewJob {
     priority: Option<Priority>,
     /// How long it waits at least, in milliseconds.
     #[schema(value_type = Option<schema::Pause>)]
-    delay_ms: Option<u64>,
+    delay_ms: Option<Whole>,
     /// How often it may be tried.
     #[schema(value_type = Option<schema::Attempts>)]
-    max_attempts: Option<u32>,
+    max_attempts: Option<Whole>,
     /// Who it belongs to; `public` unless said otherwise.
     #[schema(value_type = Option<schema::Name>)]
     tenant: Option<Tenant>,
@@ -77,8 +77,12 @@ pub(super) async fn enqueue(
         payload: new.payload,
         options: JobOptions {
             priority: new.priority.unwrap_or_default(),
-            delay_ms: new.delay_ms.unwrap_or(0),
-            max_attempts: new.max_attempts.unwrap_or(default.max_attempts),
+            delay_ms: new.delay_ms.map_or(0, |Whole(ms)| ms),
+            max_attempts: new
+                .max_attempts
+                .map_or(default.max_attempts, |Whole(most)| {
+                    u32::try_from(most).unwrap_or(u32::MAX)
+                }),
             tenant: new.tenant.unwrap_or_else(Tenant::public),
             key: new.key,
             ..default

@@ -78,7 +78,7 @@ pub(super) async fn log(
 /// Server-sent events: each with its type, its place as `id`, and as `data` its JSON.
 #[utoipa::path(get, path = "/queues/{queue}/jobs/{id}/stream", operation_id = "followJob", tag = "jobs",
     params(schema::JobPath),
-    responses((status = 200, description = "Events, whose `data` is this", body = schema::Event, content_type = "text/event-stream")))]
+    responses((status = 200, description = "The events, each as described", body = schema::Streamed, content_type = "text/event-stream")))]
 pub(super) async fn follow_job(
     State(admin): State<Arc<Admin>>,
     OfJob(queue, id): OfJob,

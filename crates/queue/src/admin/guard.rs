@@ -1,14 +1,14 @@
 //! Who may use the API: whoever has the token, and only pages that may.
 //!
 //! A browser sends nothing along of itself, such as a cookie. Where no token is asked for, what a page of another origin
-//! sends is refused by its `Origin`, what a form can send by its content type, and what a name sends that was pointed at
-//! this machine by its `Host`.
+//! sends is refused by its `Origin`, what a name sends that was pointed at this machine by its `Host`, and what a form can
+//! send by its content type (`body.rs`).
 
 use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -58,15 +58,6 @@ fn judge(admin: &Admin, request: &Request) -> Result<(), Problem> {
             return Err(Problem::unauthorized(sent.is_some()));
         }
     }
-    let reads = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if !reads && !is_json(headers) {
-        let why = "send `Content-Type: application/json`, and `{}` where there is nothing to say";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "unsupported_media_type", why));
-    }
     Ok(())
 }
 
@@ -79,13 +70,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme
         .eq_ignore_ascii_case("bearer")
         .then_some(token.trim())
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let sent = headers.get(header::CONTENT_TYPE);
-    let sent = sent
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let kind = sent.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
 }

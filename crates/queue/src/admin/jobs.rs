@@ -31,10 +31,10 @@ pub(super) struct Which {
     #[param(value_type = schema::State)]
     state: JobState,
     /// Only jobs of this kind.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<schema::Name>)]
     kind: Option<Kind>,
     /// Only jobs of this tenant.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<schema::Name>)]
     tenant: Option<Tenant>,
     /// Only jobs whose latest attempt failed like this.
     #[param(value_type = Option<schema::FailureCode>)]
@@ -91,7 +91,12 @@ pub(super) async fn list(
             "`text` has at most {MAX_TEXT} bytes"
         )));
     }
-    let mut after = which.cursor.as_deref().map(place).transpose()?;
+    let mut after = which
+        .cursor
+        .as_deref()
+        .filter(|cursor| !cursor.is_empty())
+        .map(place)
+        .transpose()?;
     admin.expect(&queue).await?;
     let filter = JobFilter {
         kind: which.kind,
@@ -195,5 +200,5 @@ fn place(cursor: &str) -> Result<JobPlace, Problem> {
 }
 
 fn foreign() -> Problem {
-    Problem::malformed("`cursor` is none that this list gave out")
+    Problem::not_found("there is no such page: `cursor` did not come from this list")
 }

@@ -66,6 +66,9 @@ described! {
     /// An event.
     Event = "JobEvent", open(["type", "job", "kind", "attempt", "time"])
         .description(Some("What happened to a job: its `type`, in which attempt, when, and `data` or an `error`"));
+    /// A server-sent event.
+    Streamed = "StreamedEvent", open(["event", "data"])
+        .description(Some("A server-sent event: its type, for what happened to a job its place as `id`, and JSON as `data`"));
     /// What a worker says of itself.
     Card = "WorkerCard", open(["name", "host", "pid", "version", "concurrency", "active", "started_at", "kinds", "beat_at", "alive"]);
     /// Errors put together.

@@ -7,7 +7,6 @@ use broker::{Counts, Inspector, Totals};
 use protocol::QueueName;
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
-use utoipa::ToSchema;
 
 use super::{
     Admin, Problem, schema,
@@ -17,7 +16,7 @@ use super::{
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// All queues at a time.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(super) struct Stats {
     /// When, by Redis' clock, in milliseconds since the Unix epoch.
     now: u64,
@@ -26,16 +25,13 @@ pub(super) struct Stats {
 }
 
 /// What a queue has and has done.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(super) struct QueueStats {
     /// Its name.
-    #[schema(value_type = String)]
     queue: QueueName,
     /// How many jobs it has in each state.
-    #[schema(value_type = schema::Numbers)]
     jobs: Counts,
     /// What happened in it since it began.
-    #[schema(value_type = schema::Numbers)]
     totals: Totals,
     /// Whether it is paused.
     paused: bool,
@@ -45,7 +41,7 @@ pub(super) struct QueueStats {
 ///
 /// Server-sent events: each second one of type `stats`, or `away` with a `detail` while Redis can't be asked.
 #[utoipa::path(get, path = "/stream", operation_id = "streamStats", tag = "queues",
-    responses((status = 200, description = "Events, whose `data` is this", body = Stats, content_type = "text/event-stream")))]
+    responses((status = 200, description = "Each with the counts as JSON in its `data`", body = schema::Streamed, content_type = "text/event-stream")))]
 pub(super) async fn stats(State(admin): State<Arc<Admin>>) -> Result<Response, Problem> {
     let (inspector, address) = (admin.inspector.clone(), admin.redis.address());
     admin.lasting(EVENTS, |pen| async move {

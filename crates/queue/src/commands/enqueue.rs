@@ -93,7 +93,7 @@ pub struct EnqueueArgs {
     pub keep: QueueArgs,
 }
 
-fn priority() -> impl TypedValueParser<Value = Priority> {
+pub(super) fn priority() -> impl TypedValueParser<Value = Priority> {
     PossibleValuesParser::new(["high", "normal", "low"]).map(|name| match name.as_str() {
         "high" => Priority::High,
         "low" => Priority::Low,
@@ -110,7 +110,7 @@ fn patience(text: &str) -> Result<Millis, String> {
     }
 }
 
-fn instant(text: &str) -> Result<u64, String> {
+pub(super) fn instant(text: &str) -> Result<u64, String> {
     let wrong = || "say 2026-01-31T12:00:00Z, or milliseconds since 1970".to_owned();
     // The last millisecond that RFC 3339 can write.
     let end = 253_402_300_799_999;
@@ -124,7 +124,7 @@ fn instant(text: &str) -> Result<u64, String> {
     u64::try_from(since.as_millis()).map_err(|_| wrong())
 }
 
-fn retry(text: &str) -> Result<RetryPolicy, String> {
+pub(super) fn retry(text: &str) -> Result<RetryPolicy, String> {
     let wrong = || "say fixed:5s, or exponential:1s:5m".to_owned();
     let time = |text: &str| text.parse().map(|Millis(ms)| ms).map_err(|_| wrong());
     let parts: Vec<_> = text.split(':').collect();
@@ -189,15 +189,7 @@ pub(crate) async fn enqueue(console: &Console, args: EnqueueArgs) -> Result<(), 
 }
 
 fn job(args: &EnqueueArgs) -> Result<Job, Fault> {
-    let text = match args.payload.as_str() {
-        "-" => read_payload()?,
-        text => text.to_owned(),
-    };
-    let payload = RawValue::from_string(text).map_err(|error| {
-        Fault::Usage(format!(
-            "the payload is no JSON ({error}); a text needs quotes of its own: '\"like this\"'"
-        ))
-    })?;
+    let payload = payload(&args.payload)?;
     let ms = |time: Option<Millis>| time.map(|Millis(ms)| ms);
     Ok(Job {
         kind: args.kind.clone(),
@@ -215,6 +207,19 @@ fn job(args: &EnqueueArgs) -> Result<Job, Fault> {
             key: args.key.clone(),
             ..JobOptions::default()
         },
+    })
+}
+
+/// A payload as it is typed, or read from standard input.
+pub(super) fn payload(typed: &str) -> Result<Box<RawValue>, Fault> {
+    let text = match typed {
+        "-" => read_payload()?,
+        text => text.to_owned(),
+    };
+    RawValue::from_string(text).map_err(|error| {
+        Fault::Usage(format!(
+            "the payload is no JSON ({error}); a text needs quotes of its own: '\"like this\"'"
+        ))
     })
 }
 

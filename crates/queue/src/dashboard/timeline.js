@@ -34,7 +34,8 @@ const spansOf = (job, events) => {
       begin({ name: `Attempt ${attempt}`, tone: "active", from: time, attempt });
     } else if (type === "retrying") {
       end(time, "failed", error && `${error.code}: ${error.message.split("\n")[0]}`);
-      begin({ name: "Rests", tone: "delayed", from: time });
+      // What was lost with its worker goes back in line at once.
+      begin(error?.code === "lease_lost" ? { name: "Waits again", tone: "waiting", from: time } : { name: "Rests", tone: "delayed", from: time });
     } else if (type === "completed") end(time, open?.attempt ? "completed" : undefined);
     else if (type === "failed") end(time, open?.attempt ? "failed" : undefined, error && `${error.code}: ${error.message.split("\n")[0]}`);
     else if (type === "cancelled") end(time, open?.attempt ? "cancelled" : undefined, "cancelled");

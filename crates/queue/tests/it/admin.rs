@@ -116,10 +116,12 @@ async fn a_failed_job_is_found_by_its_error_and_run_again() {
     let next = first["next"].as_str().unwrap();
     let rest = http.get(&format!("{list}&limit=2&cursor={next}")).ok();
     assert_eq!(rest["jobs"][0]["id"], json!(ids[0]));
-    for wrong in ["limit=0", "limit=501", "cursor=x", "kind=%00", "error=nope"] {
+    for wrong in ["limit=0", "limit=501", "kind=%00", "error=nope"] {
         http.get(&format!("{list}&{wrong}"))
             .refuses(400, "malformed");
     }
+    http.get(&format!("{list}&cursor=x"))
+        .refuses(404, "not_found");
     http.get("/api/v1/queues/chat/jobs")
         .refuses(400, "malformed");
 
@@ -254,7 +256,12 @@ async fn many_jobs_are_changed_at_once() {
         json!({"verb": "retry", "states": ["failed"], "dryrun": true}),
     ] {
         let answer = http.post("/api/v1/queues/chat/bulk", &wrong.to_string());
-        answer.refuses(400, "malformed");
+        let code = if wrong["states"][0] == "active" {
+            (409, "conflict")
+        } else {
+            (400, "malformed")
+        };
+        answer.refuses(code.0, code.1);
     }
 }
 

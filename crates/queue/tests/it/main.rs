@@ -21,6 +21,10 @@ mod process;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod schedule_commands;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod watch;

@@ -2,13 +2,14 @@
 
 use protocol::{
     EventLevel, IdempotencyKey, JobId, JobOptions, Priority, RetryPolicy, Topic, TraceContext,
+    Whole,
     limits::{DEFAULT_ATTEMPTS, MAX_DELAY_MS},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{body::Object, schema, whole::Whole};
+use super::{body::Object, schema};
 use crate::jobs::{OnDisconnect, Submit};
 
 /// A job to hand in.
