@@ -82,9 +82,9 @@ async fn colours_are_a_choice_that_is_kept() {
     rig.browser.click("#theme").await;
     let dark = rig.browser.ask(ground).await;
     assert_ne!(light, dark);
-    rig.browser.ask("location.reload()").await;
+    rig.reload().await;
     rig.browser
-        .until("document.getElementById('theme')?.title === 'Colours: dark'")
+        .until("document.getElementById('theme').title === 'Colours: dark'")
         .await;
     assert_eq!(rig.browser.ask(ground).await, dark);
 }

@@ -67,6 +67,15 @@ impl Rig {
         self.browser.until(LIVE).await;
     }
 
+    /// Loads the dashboard anew, and waits until it is another document, and live.
+    pub async fn reload(&mut self) {
+        let reload = "window.before = true; location.reload(); true";
+        self.browser.ask(reload).await;
+        let fresh =
+            format!("window.before === undefined && document.getElementById('link') && {LIVE}");
+        self.browser.until(&fresh).await;
+    }
+
     /// Goes to another page as a link would.
     pub async fn go(&mut self, page: &str) {
         let go = format!("location.hash = {:?}; true", format!("#/{page}"));

@@ -34,7 +34,7 @@ async fn a_token_is_asked_for_and_kept_for_as_long_as_the_tab() {
     let kept = "[JSON.stringify({...localStorage}), JSON.stringify({...sessionStorage}), document.cookie, location.search]";
     let tab = json!({"admin-token": TOKEN}).to_string();
     assert_eq!(rig.browser.ask(kept).await, json!(["{}", tab, "", ""]));
-    rig.browser.open(&url, Look::DESK).await;
+    rig.reload().await;
     rig.browser.until(&says("main", "noeviction")).await;
 }
 
@@ -96,9 +96,7 @@ async fn what_looks_like_markup_is_text() {
             .until("document.querySelector('main').textContent.length > 10")
             .await;
     }
-    rig.browser
-        .until(&says("tbody", MARKUP))
-        .await;
+    rig.browser.until(&says("tbody", MARKUP)).await;
     assert_eq!(
         rig.browser
             .ask("document.querySelectorAll('main img, main script, main b').length")
