@@ -39,7 +39,7 @@ export const errors = ({ root, query, signal }) => {
   const choice = h("div");
   only(root, head("Failed jobs"), choice, place);
   const list = h("ul", { class: "groups", data: { rows: "true" } });
-  const again = poll(place, signal, 5_000, async () => {
+  const again = poll(place, signal, 10_000, async () => {
     const { queues } = await get("queues", { signal });
     const wanted = queues.filter(({ queue, jobs }) => (query.queue ? queue === query.queue : jobs.failed > 0));
     const answers = await Promise.all(wanted.map(async ({ queue }) => ({ queue, ...await get(path`queues/${queue}/errors`, { signal }) })));

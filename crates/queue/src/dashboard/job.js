@@ -12,7 +12,7 @@ import { badge, button, copyable, empty, facts, head, loading, section, trouble 
 import { go, href } from "./router.js";
 import { follow } from "./stream.js";
 import { ago } from "./time.js";
-import { timeline } from "./timeline.js";
+import { SAID, timeline } from "./timeline.js";
 
 const OVER = ["completed", "failed", "cancelled"];
 /* A job that says a lot is asked for no more often than this. */
@@ -52,18 +52,19 @@ const factsOf = (job) => facts([
 export const job = ({ root, params, signal }) => {
   const { queue, id } = params;
   const events = [];
+  const steps = [];
+  const seen = new Set();
   let record = null;
-  let offset = "";
   let stream = null;
   let timer = 0;
   let asking = null;
   let asked = 0;
 
   const top = h("div");
-  const line = h("div");
+  const life = timeline();
   const live = output();
   const side = h("div", { class: "stack" });
-  const body = h("div", { class: "job" }, h("div", { class: "stack" }, line, live.element), side);
+  const body = h("div", { class: "job" }, h("div", { class: "stack" }, life.element, live.element), side);
   only(root, head("Job", { back: [h("a", { href: href(["queues", queue]) }, queue), " / ", h("a", { href: href(["queues", queue, "jobs"]) }, "Jobs")] }), loading());
 
   const draw = () => {
@@ -82,7 +83,7 @@ export const job = ({ root, params, signal }) => {
       }));
       if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
     }
-    only(line, timeline(record, events));
+    life.draw(record, steps, events);
     live.state(record, OVER.includes(record.state));
     const told = JSON.stringify(record);
     if (side.dataset.sign === told) return;
@@ -138,21 +139,18 @@ export const job = ({ root, params, signal }) => {
   const drawSoon = () => { frame ||= requestAnimationFrame(() => { frame = 0; draw(); }); };
 
   const heard = ({ type, id: at, data }) => {
-    if (at && at === offset) return false;
     let event;
     try { event = JSON.parse(data); } catch { return false; }
     if (!event.type) event.type = type;
     // A stream that begins anew begins with what the log has.
-    if (at && events.some((known) => known.at === at)) return false;
-    offset = at ?? offset;
+    if (at && seen.has(at)) return false;
+    seen.add(at);
     events.push({ ...event, at });
     if (events.length > MOST_EVENTS) events.shift();
+    if (!SAID.includes(event.type)) steps.push(event);
     live.heard(event);
-    if (["chunk", "log", "progress"].includes(event.type)) drawSoon();
-    else {
-      drawSoon();
-      soon();
-    }
+    drawSoon();
+    if (!SAID.includes(event.type)) soon();
     return OVER.includes(event.type);
   };
 
@@ -166,9 +164,12 @@ export const job = ({ root, params, signal }) => {
     });
   };
 
+  // What goes on grows.
+  const clockwork = setInterval(() => { if (record && !OVER.includes(record.state) && !document.hidden) drawSoon(); }, 1000);
   document.addEventListener("manager-back", ask, { signal });
   signal.addEventListener("abort", () => {
     clearTimeout(timer);
+    clearInterval(clockwork);
     stream?.abort();
   });
   root.setAttribute("data-job", id);

@@ -19,6 +19,8 @@ const PAGE = 50;
 const ROUNDS = 40;
 /* How often the list is asked for anew while nothing is chosen and nothing more was loaded. */
 const FRESH_MS = 3_000;
+/* How many jobs may be looked at for that. */
+const COSTLY = 5_000;
 
 /* The time that tells most about a job in its state. */
 const WHEN = {
@@ -53,6 +55,7 @@ export const jobs = ({ root, params, query, signal }) => {
   let next = null;
   let more = false;
   let looked = 0;
+  let stopped = false;
   let timer = 0;
   let under = null;
 
@@ -103,8 +106,8 @@ export const jobs = ({ root, params, query, signal }) => {
     all.checked = many > 0 && shown.every((job) => chosen.has(job.id));
     all.indeterminate = many > 0 && !all.checked;
     const acts = many > 0
-      ? verbs.map((verb) => button(`${VERBS[verb].name} ${number(many)}`, () => each(queue, verb, [...chosen], () => { chosen.clear(); fresh(); }), { tone: verb === "delete" || verb === "cancel" ? "bad quiet" : "quiet" }))
-      : shown.length ? verbs.map((verb) => button(narrowed ? `${VERBS[verb].name} all that match …` : `${VERBS[verb].name} all …`, () => bulk(queue, verb, wanted(), words(), fresh),
+      ? verbs.map((verb) => button(`${VERBS[verb].name} ${number(many)}`, () => each(queue, verb, [...chosen], () => { chosen.clear(); again(); }), { tone: verb === "delete" || verb === "cancel" ? "bad quiet" : "quiet" }))
+      : shown.length ? verbs.map((verb) => button(narrowed ? `${VERBS[verb].name} all that match …` : `${VERBS[verb].name} all …`, () => bulk(queue, verb, wanted(), words(), again),
         { tone: verb === "delete" || verb === "cancel" ? "bad quiet" : "quiet", name: `all-${verb}` })) : [];
     only(tools, h("span", { role: "status" }, many ? `${count(many, "job")} chosen` : ""), many > 0 && button("Choose none", () => {
       chosen.clear();
@@ -121,7 +124,7 @@ export const jobs = ({ root, params, query, signal }) => {
     drawTools();
     const known = countsOf(queue)?.jobs[state];
     only(foot, h("p", { class: "soft", role: "status" }, `${number(shown.length)} shown${narrowed && looked ? `, ${number(looked)} looked at` : known >= shown.length ? ` of ${number(known)}` : ""}`),
-      next !== null && button("Show more", () => { more = true; load(next); }, { name: "more" }));
+      next !== null && button("Show more", () => { more = true; load(next); }, { name: "more" }), (costly() || more || stopped) && button("Refresh", again, { name: "refresh" }));
   };
 
   /* One page's worth, in as many answers as it takes: each looks at a bounded number of jobs. */
@@ -151,25 +154,33 @@ export const jobs = ({ root, params, query, signal }) => {
     } catch (problem) {
       if (signal.aborted) return;
       if (problem.name === "AbortError") {
+        stopped = true;
         shown = found;
         next = cursor;
         looked = seen;
         draw();
       } else if (problem.status === undefined) throw problem;
-      else if (!element.isConnected) only(place, trouble(problem, fresh));
+      else if (!element.isConnected) only(place, trouble(problem, again));
     } finally {
       signal.removeEventListener("abort", stop);
       under = null;
     }
   };
 
+  /* A search through many jobs is work for Redis: it is done again only when it is asked for. */
+  const costly = () => narrowed && looked > COSTLY;
+  const again = () => {
+    [more, stopped, looked] = [false, false, 0];
+    fresh();
+  };
+
   const fresh = async () => {
     clearTimeout(timer);
-    if (!(chosen.size || more || document.hidden)) await load(null);
+    if (!(chosen.size || more || document.hidden || costly() || stopped)) await load(null);
     if (!signal.aborted) timer = setTimeout(fresh, FRESH_MS);
   };
   only(place, loading());
-  document.addEventListener("manager-back", () => { more = false; fresh(); }, { signal });
+  document.addEventListener("manager-back", again, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
   say(foot, "");
   fresh();

@@ -128,8 +128,11 @@ export const overview = ({ root, query, signal }) => {
 
   poll(body, signal, EVERY, async () => {
     const { queues } = await askQueues(signal);
-    const [{ workers }, errors] = await Promise.all([get("workers", { signal }), worst(queues, signal)]);
-    return { queues, workers, errors };
+    const failed = queues.reduce((all, { jobs }) => all + jobs.failed, 0);
+    // They are read out of many jobs: not more often than something fails, and than one can read.
+    const wanted = slow.at === undefined || Date.now() - slow.at > (failed === slow.failed ? 60_000 : 10_000);
+    const [{ workers }, errors] = await Promise.all([get("workers", { signal }), wanted ? worst(queues, signal) : slow.errors]);
+    return { queues, workers, errors, failed, at: wanted ? Date.now() : slow.at };
   }, (answer) => {
     slow = answer;
     if (!inner) {

@@ -72,8 +72,8 @@ export const table = (caption, columns, { rows = false } = {}) => {
 };
 
 /* A cell. Its column's name goes along, for where a phone shows rows as cards. */
-export const cell = (label, content, { right, wide, head: isHead } = {}) => h(isHead ? "th" : "td",
-  { scope: isHead ? "row" : undefined, class: `${right ? "right" : ""}${wide ? " wide" : ""}`, data: { label } }, h("span", { class: "v" }, content));
+export const cell = (label, content, { right, wide, wrap, head: isHead } = {}) => h(isHead ? "th" : "td",
+  { scope: isHead ? "row" : undefined, class: `${right ? "right" : ""}${wide ? " wide" : ""}${wrap ? " wrap" : ""}`, data: { label } }, h("span", { class: "v" }, content));
 
 /* Nothing is there, and why that may be. */
 export const empty = (text, ...more) => h("div", { class: "empty" }, h("p", {}, text), more);

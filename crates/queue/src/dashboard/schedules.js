@@ -52,7 +52,7 @@ const row = (again) => (schedule) => {
   const { queue, name, when: time, missed, paused, job, next_at: next, last, source } = schedule;
   return h("tr", {},
     cell("Schedule", [h("b", {}, name), paused && [" ", badge("paused")], source && h("span", { class: "soft" }, ` from ${source}`)], { head: true }),
-    cell("When", [when(time), missed === "catch_up" && h("span", { class: "soft" }, ", catches up")]),
+    cell("When", [when(time), missed === "catch_up" && h("span", { class: "soft" }, ", catches up")], { wrap: true }),
     cell("Next", paused ? h("span", { class: "soft" }, "paused") : ago(next, "never again")),
     cell("Last", last ? h("a", { class: "plain", href: href(["queues", queue, "jobs", last.job]), title: shortId(last.job), data: { part: "open" } }, ago(last.at)) : h("span", { class: "soft" }, "not yet")),
     cell("Job", [job.kind, job.tenant && h("span", { class: "soft" }, ` of ${job.tenant}`)]),

@@ -1,8 +1,8 @@
 /* The life of a job as spans in time: it waits, an attempt runs, it rests, another runs. Made from its events, and from what the
    job itself says where the log has been cut or was never written. */
 
-import { h, only } from "./dom.js";
-import { duration } from "./format.js";
+import { h, only, say } from "./dom.js";
+import { duration, number } from "./format.js";
 import { badge, section } from "./parts.js";
 import { absolute, ago, clock, now } from "./time.js";
 
@@ -54,36 +54,47 @@ const spansOf = (job, events) => {
   return spans;
 };
 
-export const timeline = (job, events) => {
-  const spans = spansOf(job, events);
-  const at = now();
-  const first = job.created_at;
-  const last = Math.max(first + 1, ...spans.map(({ to }) => to ?? at));
-  const rows = spans.map(({ name, tone, from, to, note, attempt }) => {
-    const bar = h("span", { class: `span tone-${tone}${to === null ? " going" : ""}` });
-    const [left, width] = [100 * (from - first) / (last - first), 100 * ((to ?? at) - from) / (last - first)];
-    bar.style.left = `${Math.min(99.4, left)}%`;
-    bar.style.width = `${Math.max(0.6, Math.min(100 - left, width))}%`;
-    return h("li", { class: attempt ? "attempt" : "", data: { tone } },
-      h("span", { class: "what" }, name), h("span", { class: "track", title: `${absolute(from)} to ${to === null ? "now" : absolute(to)}` }, bar),
-      h("span", { class: "took" }, duration((to ?? at) - from)), note && h("span", { class: "note" }, note));
-  });
-  const whole = h("p", { class: "axis soft" }, h("span", { title: absolute(first) }, clock(first, true)), h("span", {}, `${duration(last - first)} in all`), h("span", { title: absolute(last) }, job.finished_at ? clock(last, true) : "now"));
-  const element = section("Timeline");
-  const list = h("ol", { class: "spans" }, rows);
-  element.append(list, whole);
-  const told = h("details", { class: "told" }, h("summary", {}, `Events (${events.length})`), h("ol", { class: "events", tabindex: 0, "aria-label": "Events" }));
-  const open = document.querySelector("details.told");
-  const fill = () => {
-    if (!told.open) return;
-    only(told.querySelector("ol"), events.slice(-500).map(({ type, attempt, time, data, error }) => h("li", {}, ago(time), h("span", { class: "type" }, badge(type, ["chunk", "log", "progress"].includes(type) ? "quiet" : type)), h("span", { class: "soft" }, attempt ? `attempt ${attempt}` : ""),
-      h("code", {}, error ? `${error.code}: ${error.message.split("\n")[0]}` : data === undefined ? "" : JSON.stringify(data).slice(0, 200)))));
+const row = (first, last, at) => ({ name, tone, from, to, note, attempt }) => {
+  const bar = h("span", { class: `span tone-${tone}${to === null ? " going" : ""}` });
+  const [left, width] = [100 * (from - first) / (last - first), 100 * ((to ?? at) - from) / (last - first)];
+  bar.style.left = `${Math.min(99.4, left)}%`;
+  bar.style.width = `${Math.max(0.6, Math.min(100 - left, width))}%`;
+  return h("li", { class: attempt ? "attempt" : "", data: { tone } },
+    h("span", { class: "what" }, name), h("span", { class: "track", title: `${absolute(from)} to ${to === null ? "now" : absolute(to)}` }, bar),
+    h("span", { class: "took" }, duration((to ?? at) - from)), note && h("span", { class: "note" }, note));
+};
+
+const told = ({ type, attempt, time, data, error }) => h("li", {}, ago(time), h("span", { class: "type" }, badge(type, SAID.includes(type) ? "quiet" : type)),
+  h("span", { class: "soft" }, attempt ? `attempt ${attempt}` : ""), h("code", {}, error ? `${error.code}: ${error.message.split("\n")[0]}` : data === undefined ? "" : JSON.stringify(data).slice(0, 200)));
+
+/* Events that say something of the work, and nothing of the job's life. */
+export const SAID = ["chunk", "log", "progress"];
+/* How many of the newest events are listed. */
+const LISTED = 500;
+
+/* The section; `draw(job, steps, events)` brings it up to date: `steps` are those of the events that change the job's life. */
+export const timeline = () => {
+  const spans = h("ol", { class: "spans" });
+  const axis = h("p", { class: "axis soft" });
+  const name = h("summary", {}, "Events");
+  const list = h("ol", { class: "events", tabindex: 0, "aria-label": "Events" });
+  const details = h("details", { class: "told" }, name, list);
+  let all = [];
+  const fill = () => { if (details.open) only(list, all.slice(-LISTED).map(told)); };
+  details.addEventListener("toggle", fill);
+  return {
+    element: section("Timeline", spans, axis, details),
+    draw(job, steps, events) {
+      const parts = spansOf(job, steps);
+      const at = now();
+      const first = job.created_at;
+      const last = Math.max(first + 1, ...parts.map(({ to }) => to ?? at));
+      only(spans, parts.map(row(first, last, at)));
+      only(axis, h("span", { title: absolute(first) }, clock(first, true)), h("span", {}, `${duration(last - first)} in all`), h("span", { title: absolute(last) }, job.finished_at ? clock(last, true) : "now"));
+      const fresh = events.length !== all.length || events.at(-1) !== all.at(-1);
+      all = [...events];
+      say(name, events.length > LISTED ? `Events (the newest ${LISTED} of ${number(events.length)})` : `Events (${events.length})`);
+      if (fresh) fill();
+    },
   };
-  told.addEventListener("toggle", fill);
-  if (open?.open) {
-    told.open = true;
-    fill();
-  }
-  element.append(told);
-  return element;
 };

@@ -1,6 +1,14 @@
 //! The dashboard without a token, without Redis, without the manager; and with texts that would like to be more.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, Ordering},
+};
+
+use e2e::faults::link::Link;
+use protocol::JobOptions;
 use serde_json::json;
+use tokio_util::task::TaskTracker;
 
 use super::rig::{LIVE, MARKUP, Rig, says};
 use crate::browser::Look;
@@ -39,7 +47,7 @@ async fn a_token_is_asked_for_and_kept_for_as_long_as_the_tab() {
 }
 
 #[tokio::test]
-async fn redis_and_the_manager_are_said_to_be_away_and_it_comes_back_by_itself() {
+async fn redis_is_said_to_be_away_and_it_comes_back_by_itself() {
     let mut rig = Rig::start(1, &[], &[]).await;
     rig.fill_a_little().await;
     rig.open("", Look::DESK).await;
@@ -62,11 +70,51 @@ async fn redis_and_the_manager_are_said_to_be_away_and_it_comes_back_by_itself()
         .until("document.getElementById('banner').hidden")
         .await;
     rig.browser.until(&says("main", "noeviction")).await;
+}
 
+#[tokio::test]
+async fn a_manager_that_is_gone_is_waited_for() {
+    let mut rig = Rig::start(1, &[], &[]).await;
+    rig.fill_a_little().await;
+    let behind = Arc::new(AtomicU16::new(rig.system.managers[0].port()));
+    let link = Link::start(Arc::clone(&behind), &TaskTracker::new()).await;
+    let link = link.unwrap();
+    let url = format!(
+        "http://127.0.0.1:{}/#/queues/chat/jobs?state=failed",
+        link.port()
+    );
+    rig.browser.open(&url, Look::DESK).await;
+    rig.browser.until(LIVE).await;
+    rig.browser
+        .until("document.querySelectorAll('tbody tr').length === 21")
+        .await;
     rig.system.managers[0].kill();
     rig.browser.until(&says("#banner", "does not answer")).await;
     rig.browser.until(&says("#link", "Away")).await;
     rig.browser.screenshot("dashboard-manager-away").await;
+    // What is shown stays, and what changed meanwhile is shown once there is a manager.
+    let once = JobOptions {
+        max_attempts: 1,
+        ..JobOptions::default()
+    };
+    rig.submit("panic", json!("while nobody looked"), once)
+        .await;
+    assert_eq!(
+        rig.browser
+            .ask("document.querySelectorAll('tbody tr').length")
+            .await,
+        21
+    );
+    let manager = rig.system.add_manager();
+    manager.until_ready(200).await;
+    behind.store(manager.port(), Ordering::Relaxed);
+    rig.browser
+        .until("document.getElementById('banner').hidden")
+        .await;
+    rig.browser.until(LIVE).await;
+    rig.browser
+        .until("document.querySelectorAll('tbody tr').length === 22")
+        .await;
 }
 
 #[tokio::test]
