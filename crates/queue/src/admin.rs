@@ -18,6 +18,7 @@ mod jobs;
 mod problem;
 mod queues;
 mod redis;
+mod schedules;
 mod schema;
 mod stats;
 mod stream;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::ScheduleBook;
 pub use args::{AdminArgs, AdminArgsError};
 use problem::Problem;
 
@@ -53,6 +55,7 @@ pub(crate) struct Admin {
     inspector: Inspector,
     control: Control,
     keep: QueueArgs,
+    schedules: ScheduleBook,
     args: AdminArgs,
     origins: OriginPolicy,
     /// How many more requests may last.
@@ -75,6 +78,7 @@ impl Admin {
         Self {
             inspector: Inspector::new(redis.clone()),
             control: Control::new(redis.clone(), keep.clone()),
+            schedules: ScheduleBook::new(redis.clone(), keep.clone()),
             redis,
             keep,
             origins: OriginPolicy::new(&args.allowed_origins, loopback),
@@ -109,6 +113,11 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .routes(routes!(workers::workers))
         .routes(routes!(redis::health))
         .routes(routes!(stats::stats))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::one, schedules::put, schedules::remove))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::run))
         .split_for_parts();
     let description = describe::document(description, admin.args.needs_token());
     let v1 = v1

@@ -49,8 +49,8 @@ async fn the_admin_api_is_as_it_is_described() {
     ask(json!({
         "url": format!("http://127.0.0.1:{port}/api/openapi.json"),
         "token": TOKEN,
-        // It goes on for ever.
-        "exclude": ["/api/v1/stream"],
+        // One goes on for ever; of the other no form says which crons mean something.
+        "exclude": ["/api/v1/stream", "/api/v1/queues/{queue}/schedules/{name}"],
     }))
     .await;
 }

@@ -123,7 +123,7 @@ pub(super) async fn enqueue(
     Ok(response)
 }
 
-fn refused(code: ErrorCode, why: &str) -> Problem {
+pub(super) fn refused(code: ErrorCode, why: &str) -> Problem {
     let status = match code {
         ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -37,7 +37,7 @@ struct IdPath {
     id: String,
 }
 
-async fn path<T: DeserializeOwned + Send, S: Send + Sync>(
+pub(super) async fn path<T: DeserializeOwned + Send, S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
 ) -> Result<T, Problem> {
@@ -46,7 +46,7 @@ async fn path<T: DeserializeOwned + Send, S: Send + Sync>(
     Ok(path)
 }
 
-fn queue(name: &str) -> Result<QueueName, Problem> {
+pub(super) fn queue(name: &str) -> Result<QueueName, Problem> {
     // A name that can't be one is not there either.
     QueueName::new(name).map_err(|error| Problem::not_found(format!("no queue: {error}")))
 }

@@ -56,6 +56,11 @@ described! {
     FailureCode = "FailureCode", words([
         "error", "panic", "undecodable", "unknown_kind", "result_too_large", "lease_lost", "timeout", "expired",
     ]);
+    /// What becomes of times that were missed.
+    Missed = "Missed", words(["skip", "catch_up"]);
+    /// A schedule.
+    Schedule = "Schedule", open(["name", "queue", "when", "missed", "paused", "job", "next_at"])
+        .description(Some("What was said of it, when it runs `next_at`, and its `last` run: the time that it was for, and the job"));
     /// Counts by name.
     Numbers = "Counts", ObjectBuilder::new().schema_type(Type::Object)
         .additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(number(0, u64::MAX / 2).build().into()))));
@@ -128,6 +133,19 @@ pub(super) struct JobPath {
     /// Its id.
     #[param(inline, value_type = Id)]
     id: String,
+}
+
+/// A schedule in the address.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct SchedulePath {
+    /// The queue that its jobs go to.
+    #[param(inline, value_type = Name, example = "chat")]
+    queue: String,
+    /// Its name.
+    #[param(inline, value_type = Name)]
+    name: String,
 }
 
 /// A job in the address, whose queue is not known.

@@ -16,10 +16,16 @@ fn verbs(http: &Http, id: &str) -> Vec<(String, String, &'static str)> {
     let mut verbs = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
-            let path = path.replace("{queue}", "chat").replace("{id}", id);
+            let path = path
+                .replace("{queue}", "chat")
+                .replace("{id}", id)
+                .replace("{name}", "report");
             let body = match path.rsplit('/').next().unwrap() {
                 "bulk" => r#"{"verb":"delete","states":["waiting"]}"#,
                 "jobs" => r#"{"kind":"a","payload":1}"#,
+                "report" if method == "put" => {
+                    r#"{"when":{"every_ms":60000},"job":{"kind":"a","payload":1}}"#
+                }
                 "priority" => r#"{"priority":"high"}"#,
                 _ => "{}",
             };
@@ -39,6 +45,8 @@ async fn unchanged(rig: &Rig, id: protocol::JobId) {
         (JobState::Waiting, protocol::Priority::Normal)
     );
     assert!(!rig.inspector.settings(&name("chat")).await.unwrap().paused);
+    let schedules = queue::ScheduleBook::new(rig.redis.clone(), broker::QueueArgs::default());
+    assert!(schedules.list(None).await.unwrap().is_empty());
 }
 
 #[tokio::test]

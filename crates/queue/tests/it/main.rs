@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_schedules;
+#[cfg(test)]
 mod bulk;
 #[cfg(test)]
 mod commands;
