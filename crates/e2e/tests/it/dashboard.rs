@@ -3,6 +3,7 @@
 mod keyboard;
 mod looks;
 mod rig;
+mod schedules;
 mod trouble;
 mod walk;
 mod workers;

@@ -72,14 +72,8 @@ export const schedules = ({ root, query, signal }) => {
   const again = poll(place, signal, 5_000, async () => {
     const { queues } = await get("queues", { signal });
     const wanted = queues.filter(({ queue }) => !query.queue || queue === query.queue);
-    try {
-      const answers = await Promise.all(wanted.map(async ({ queue }) => ({ queue, ...await get(path`queues/${queue}/schedules`, { signal }) })));
-      return { queues, answers };
-    } catch (problem) {
-      // A manager that knows no schedules has none.
-      if (problem.status === 404) return { queues: [], answers: [] };
-      throw problem;
-    }
+    const answers = await Promise.all(wanted.map(async ({ queue }) => ({ queue, ...await get(path`queues/${queue}/schedules`, { signal }) })));
+    return { queues, answers };
   }, ({ queues, answers }) => {
     only(choice, queueChoice("schedules", queues.map(({ queue }) => ({ queue })), query.queue));
     const target = query.queue ?? queues[0]?.queue;

@@ -101,6 +101,18 @@ impl Rig {
             .await;
     }
 
+    /// Says when a chat message is handed in, as any program could.
+    pub async fn put_schedule(&mut self, name: &str, when: &Value) {
+        let body =
+            json!({"when": when, "job": {"kind": "chat", "payload": {"msg": name}}}).to_string();
+        let put = format!(
+            "fetch('api/v1/queues/chat/schedules/{name}', {{ method: 'PUT', \
+             headers: {{ 'content-type': 'application/json' }}, body: {body:?} }}); true"
+        );
+        self.browser.ask(&put).await;
+        self.browser.until(&says("main", name)).await;
+    }
+
     pub async fn count(&self, state: JobState) -> u64 {
         let counts = self.inspector.counts(&System::chat()).await;
         counts.expect("Redis answers").0.get(state)
