@@ -7,7 +7,7 @@ import { icon } from "./icons.js";
 import { keys, help } from "./keys.js";
 import { live, onCounts, onState, start, wake } from "./live.js";
 import { nav, marked } from "./nav.js";
-import { button, empty } from "./parts.js";
+import { button, empty, head } from "./parts.js";
 import { back } from "./poll.js";
 import { listen, route, show } from "./router.js";
 import { token } from "./token.js";
@@ -46,10 +46,8 @@ const present = ({ found, params, query, signal, moved }) => {
   main.replaceChildren();
   marked(found?.name);
   if (!found) {
-    only(main, empty("There is no such page.", button("To the overview", () => { location.hash = "#/"; })));
-    return;
-  }
-  found.page({ root: main, params, query, signal });
+    only(main, head("Nothing here"), empty("There is no such page.", button("To the overview", () => { location.hash = "#/"; })));
+  } else found.page({ root: main, params, query, signal });
   const heading = main.querySelector("h1");
   document.title = heading ? `${heading.textContent} · Queues` : "Queues";
   if (!moved) return;

@@ -20,7 +20,7 @@ export const charts = (range, queue, signal) => {
   const failures = chart({ title: "Failures", note: "a second", format: rate, series: [{ name: "Failed", tone: "failed", area: true }, { name: "Tried again", tone: "retried" }] });
   const depth = chart({ title: "Depth", note: "jobs", format: (n) => compact(n, 10_000),
     series: [{ name: "Waiting", tone: "waiting", area: true }, { name: "Active", tone: "active" }, { name: "Delayed", tone: "delayed" }] });
-  const latency = chart({ title: "Latency", note: "95 of 100 were faster", format: duration, series: [{ name: "Wait", tone: "waiting" }, { name: "Run", tone: "active" }] });
+  const latency = chart({ title: "Latency", note: range.name === "live" ? "95 of 100 were faster" : "95 of 100 were faster, last minutes", format: duration, series: [{ name: "Wait", tone: "waiting" }, { name: "Run", tone: "active" }] });
   const element = h("div", { class: "charts" }, throughput.element, depth.element, latency.element, failures.element);
 
   const drawLatency = (between) => {
