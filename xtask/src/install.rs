@@ -188,6 +188,16 @@ pub(crate) fn install(tool: Tool) -> anyhow::Result<()> {
     ))
 }
 
+/// Has a package manager read its lists anew.
+pub(crate) fn refresh(program: &str) -> anyhow::Result<()> {
+    let mut managers = MANAGERS.iter();
+    let manager = managers.find(|manager| manager.program == program);
+    match manager.and_then(|manager| Some((manager, manager.refresh?))) {
+        Some((manager, refresh)) => say_and_run(&mut manager.command(refresh)?),
+        None => Ok(()),
+    }
+}
+
 impl Manager {
     const fn packages(&self, tool: Tool) -> &'static [&'static str] {
         match tool {

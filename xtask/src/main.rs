@@ -17,6 +17,7 @@ mod plan;
 mod ports;
 mod probe;
 mod program;
+mod promtool;
 mod redis;
 mod say;
 mod scale;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-//! Installs what is missing of Redis, Node, Python and a browser, builds the binaries that end-to-end tests start, and ends
-//! in one plain line:
+//! Installs what is missing of Redis, Node, Python and a browser, unpacks a promtool, builds the binaries that end-to-end
+//! tests start, and ends in one plain line:
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -12,7 +12,7 @@ use crate::counts::{self, Counts};
 use crate::install::{self, Tool};
 use crate::outcome::Outcome;
 use crate::server::{self, Wanted};
-use crate::{browser, say, workspace};
+use crate::{browser, promtool, say, workspace};
 
 /// Runs every test; the last line is `N passed, N failed`, or `skipped: WHY` with exit code 77.
 #[derive(clap::Args, Default)]
@@ -48,6 +48,12 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
             say::error(&format!("{error:#}"));
         }
     }
+    let promtool = promtool::get();
+    if let Err(error) = &promtool {
+        say::error(&format!(
+            "{error:#}: what promtool says of metrics and alerts is skipped"
+        ));
+    }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
@@ -55,6 +61,9 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     let mut command = tests(args, &server.path);
     if let Some(browser) = browser::find() {
         command.env(browser::VARIABLE, browser);
+    }
+    if let Ok(promtool) = promtool {
+        command.env(promtool::VARIABLE, promtool);
     }
     let mut counts = counts::run(&mut command)?;
     // A narrowed run is about some tests, and those are hardly in the documentation.

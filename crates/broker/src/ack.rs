@@ -82,9 +82,11 @@ where
             let result = result.map(|result| result.map_err(Into::into));
             let outcome = outcome(handle.fixed(), result);
             span::end(&span, &handle, &outcome);
-            let settling = span::settle(&span);
-            let written = settle(&handle, outcome).instrument(settling.clone()).await;
-            span::settled(&settling, written);
+            let publishing = span::publish(&span);
+            let written = settle(&handle, outcome)
+                .instrument(publishing.clone())
+                .await;
+            span::published(&publishing, written);
             Ok(())
         })
     }

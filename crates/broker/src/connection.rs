@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use prometheus_client::registry::Registry;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError,
     aio::{MultiplexedConnection, PubSub},
@@ -14,6 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::{
     Error, RedisArgs,
     call::{Call, Link},
+    meter::Meter,
 };
 
 /// How long one attempt to connect may take.
@@ -31,6 +33,7 @@ struct Shared {
     prefix: String,
     timeout: Duration,
     current: Mutex<Current>,
+    meter: Meter,
 }
 
 /// The shared connection.
@@ -56,6 +59,7 @@ impl Redis {
                 prefix: args.key_prefix.clone(),
                 timeout: args.timeout(),
                 current: Mutex::default(),
+                meter: Meter::default(),
             }),
         })
     }
@@ -68,8 +72,14 @@ impl Redis {
                 prefix: self.shared.prefix.clone(),
                 timeout: self.shared.timeout,
                 current: Mutex::default(),
+                meter: self.shared.meter.clone(),
             }),
         }
+    }
+
+    /// Makes visible what is measured of round trips and connections, those of all clones.
+    pub fn register(&self, registry: &mut Registry) {
+        self.shared.meter.register(registry);
     }
 
     /// What every key begins with.
@@ -87,18 +97,25 @@ impl Redis {
         self.query(&redis::cmd("PING")).await
     }
 
+    /// What is measured of round trips and connections.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.shared.meter
+    }
+
     /// Sends one command.
     pub(crate) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Error> {
         let (number, mut link) = self.get().await?;
+        let sent = Instant::now();
         let result = cmd.query_async(link.connection()).await;
-        self.judge(number, result).await
+        self.judge(number, sent, result).await
     }
 
     /// Sends several commands in one round trip.
     pub(crate) async fn pipe<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Error> {
         let (number, mut link) = self.get().await?;
+        let sent = Instant::now();
         let result = pipeline.query_async(link.connection()).await;
-        self.judge(number, result).await
+        self.judge(number, sent, result).await
     }
 
     /// Sends one command whose answer may take `wait` longer than usual, on a connection of one's own.
@@ -112,33 +129,46 @@ impl Redis {
     /// Runs a script.
     pub(crate) async fn script<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
         let (number, mut link) = self.get().await?;
+        let sent = Instant::now();
         let result = link.script(call).await;
-        self.judge(number, result).await
+        self.judge(number, sent, result).await
     }
 
-    /// A connection of one's own, for a command that blocks. An answer may take `wait` longer than usual.
-    pub(crate) async fn dedicated(&self, wait: Duration) -> Result<MultiplexedConnection, Error> {
-        self.connect(self.shared.timeout + wait).await
+    /// A connection of one's own, for a command that blocks. An answer may take `wait` longer than usual. `again` if it is
+    /// one in place of another.
+    pub(crate) async fn dedicated(
+        &self,
+        wait: Duration,
+        again: bool,
+    ) -> Result<MultiplexedConnection, Error> {
+        self.connect(self.shared.timeout + wait, again).await
     }
 
     /// A connection of one's own, for subscriptions.
-    pub(crate) async fn pubsub(&self) -> Result<PubSub, Error> {
+    pub(crate) async fn pubsub(&self, again: bool) -> Result<PubSub, Error> {
         let connecting = self.shared.client.get_async_pubsub();
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        let result = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(result) => result.map_err(Error::Connect),
             Err(_) => Err(Error::Connect(timed_out())),
-        }
+        };
+        self.shared.meter.connected(result.is_ok(), again);
+        result
     }
 
-    async fn connect(&self, timeout: Duration) -> Result<MultiplexedConnection, Error> {
+    async fn connect(
+        &self,
+        timeout: Duration,
+        again: bool,
+    ) -> Result<MultiplexedConnection, Error> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(timeout));
-        self.shared
-            .client
+        let client = &self.shared.client;
+        let result = client
             .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .map_err(Error::Connect)
+            .await;
+        self.shared.meter.connected(result.is_ok(), again);
+        result.map_err(Error::Connect)
     }
 
     async fn get(&self) -> Result<(u64, Link), Error> {
@@ -151,7 +181,8 @@ impl Redis {
         if current.failed.is_some_and(|failed| failed > asked) {
             return Err(Error::Connect(timed_out()));
         }
-        match self.connect(self.shared.timeout).await {
+        let again = current.number > 0 || current.failed.is_some();
+        match self.connect(self.shared.timeout, again).await {
             Ok(connection) => {
                 let link = Link::new(connection);
                 current.number += 1;
@@ -166,15 +197,22 @@ impl Redis {
     }
 
     /// Drops the connection on which a call failed, unless another took its place meanwhile.
-    async fn judge<T>(&self, number: u64, result: Result<T, RedisError>) -> Result<T, Error> {
-        if let Err(error) = &result
-            && (error.is_io_error()
+    async fn judge<T>(
+        &self,
+        number: u64,
+        sent: Instant,
+        result: Result<T, RedisError>,
+    ) -> Result<T, Error> {
+        let is_over = result.as_ref().is_err_and(|error| {
+            error.is_io_error()
                 || error.is_timeout()
                 || error.is_connection_dropped()
                 || error.is_unrecoverable_error()
                 // A primary that became a replica: the next connection may reach the new primary.
-                || error.code() == Some("READONLY"))
-        {
+                || error.code() == Some("READONLY")
+        });
+        self.shared.meter.round_trip(sent.elapsed(), !is_over);
+        if is_over {
             let mut current = self.shared.current.lock().await;
             if current.number == number {
                 current.connection = None;

@@ -43,6 +43,7 @@ impl Detached {
             renew_until: OnceLock::new(),
             slack: Duration::ZERO,
             given: None,
+            wait: None,
             cancelled: CancellationToken::new(),
             why: OnceLock::new(),
         });

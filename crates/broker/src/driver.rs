@@ -234,6 +234,7 @@ impl Driver {
             cancelled,
             metadata,
             given,
+            wait,
             job,
         } = claim;
         let options = job.as_ref().ok().map(|job| &job.options);
@@ -253,6 +254,7 @@ impl Driver {
             renew_until: OnceLock::new(),
             slack: self.config.cancel_grace + self.config.lease,
             given,
+            wait,
             cancelled: self.config.hard.child_token(),
             why: OnceLock::new(),
         });

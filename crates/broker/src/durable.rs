@@ -3,7 +3,7 @@
 //! Redis counts what a connection has written, so script and `WAITAOF` or `WAIT` go over the same one; it is not the
 //! shared one, which they would hold up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::Durability;
 use redis::{FromRedisValue, aio::MultiplexedConnection};
@@ -34,6 +34,8 @@ pub(crate) struct Durable {
     durability: Durability,
     replicas: u32,
     own: Option<(Link, How)>,
+    /// Whether there was a connection of its own before.
+    again: bool,
 }
 
 impl Durable {
@@ -43,6 +45,7 @@ impl Durable {
             durability,
             replicas,
             own: None,
+            again: false,
         }
     }
 
@@ -60,13 +63,24 @@ impl Durable {
             own
         } else {
             let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
-            (Link::new(self.redis.dedicated(WAIT).await?), how)
+            let again = std::mem::replace(&mut self.again, true);
+            (Link::new(self.redis.dedicated(WAIT, again).await?), how)
         };
-        let value = link.script(call).await.map_err(Error::Command)?;
-        reach(link.connection(), how).await?;
+        let sent = Instant::now();
+        let result = run(&mut link, how, call).await;
+        self.redis
+            .meter()
+            .round_trip(sent.elapsed(), result.is_ok());
+        let value = result?;
         self.own = Some((link, how));
         Ok(value)
     }
+}
+
+async fn run<T: FromRedisValue>(link: &mut Link, how: How, call: &Call<'_>) -> Result<T, Error> {
+    let value = link.script(call).await.map_err(Error::Command)?;
+    reach(link.connection(), how).await?;
+    Ok(value)
 }
 
 async fn reach(connection: &mut MultiplexedConnection, how: How) -> Result<(), Error> {

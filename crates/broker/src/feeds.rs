@@ -141,7 +141,7 @@ struct Follower<L> {
 impl<L: Listener> Follower<L> {
     /// One connection, from subscribing to its end.
     async fn session(&mut self, backoff: &mut Backoff) -> Result<(), Error> {
-        let (mut sink, mut stream) = self.redis.pubsub().await?.split();
+        let (mut sink, mut stream) = self.redis.pubsub(backoff.tries() > 0).await?.split();
         self.take_changes();
         let names: Vec<_> = self.followed.keys().cloned().collect();
         subscribe(&mut sink, &names, true).await?;

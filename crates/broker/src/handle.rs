@@ -116,6 +116,8 @@ pub(crate) struct Attempt {
     pub(crate) slack: Duration,
     /// The job as it was when it was claimed.
     pub(crate) given: Option<Arc<Given>>,
+    /// From when to when the job waited, if this is its first attempt: in milliseconds, by Redis' clock.
+    pub(crate) wait: Option<(u64, u64)>,
     pub(crate) cancelled: CancellationToken,
     pub(crate) why: OnceLock<StopReason>,
 }
@@ -188,6 +190,12 @@ impl JobHandle {
     /// How long this attempt may take, if there is a limit.
     pub fn timeout(&self) -> Option<Duration> {
         self.attempt.timeout
+    }
+
+    /// How long the job waited since it came in, or was due, if this is its first attempt.
+    pub fn waited(&self) -> Option<Duration> {
+        let (from, to) = self.attempt.wait?;
+        Some(Duration::from_millis(to.saturating_sub(from)))
     }
 
     /// Cancelled when the attempt should end; [`Self::stopped`] says why.

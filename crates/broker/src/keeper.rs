@@ -159,7 +159,7 @@ impl Keeper {
         let mut connection = None;
         let mut backoff = Backoff::default();
         loop {
-            match self.pop(&inbox, &mut connection).await {
+            match self.pop(&inbox, &mut connection, backoff.tries() > 0).await {
                 Ok(message) => {
                     backoff.reset();
                     if let Some(message) = message {
@@ -179,10 +179,11 @@ impl Keeper {
         &self,
         inbox: &str,
         connection: &mut Option<MultiplexedConnection>,
+        again: bool,
     ) -> Result<Option<String>, Error> {
         let connection = match connection {
             Some(connection) => connection,
-            None => connection.insert(self.redis.dedicated(BLOCK).await?),
+            None => connection.insert(self.redis.dedicated(BLOCK, again).await?),
         };
         let mut cmd = redis::cmd("BLPOP");
         cmd.arg(inbox).arg(BLOCK.as_secs());

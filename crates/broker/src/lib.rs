@@ -43,6 +43,7 @@ mod keys;
 mod lease;
 mod log;
 mod maintenance;
+mod meter;
 mod minutes;
 mod nodes;
 mod outcome;
@@ -102,5 +103,5 @@ pub use rooms::{History, Publication, PublishError, Publishing, Rooms, RoomsConf
 pub use scan::{JobSummary, Scan};
 pub use schedules::{Claim, Claims, Paused, Put, Schedules, Settlement};
 pub use settings::{QueueSettings, Rate, TenantLimits};
-pub use span::{AttemptSpan, Spans};
+pub use span::{AttemptSpan, Spans, Waited};
 pub use vitals::{Latency, Percentiles, Vitals};

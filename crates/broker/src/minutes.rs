@@ -36,7 +36,7 @@ pub struct KindTotals {
 pub struct Minute {
     /// When, in milliseconds since the Unix epoch by Redis' clock.
     pub at: u64,
-    /// What had happened until then. Not all of it is kept: see [`Minute::write`].
+    /// What had happened until then. Some of it is not kept, and reads as zero.
     pub totals: Totals,
     /// How many jobs were where.
     pub depth: Counts,

@@ -126,7 +126,7 @@ impl Nodes {
     ) -> Result<(), Error> {
         // There is no log to compare with; so the listener sends to itself now and then.
         let probe = format!("{}:{:016x}", self.control, rand::rng().random::<u64>());
-        let mut pubsub = self.redis.pubsub().await?;
+        let mut pubsub = self.redis.pubsub(backoff.tries() > 0).await?;
         let channels = [&*self.control, &*probe];
         match tokio::time::timeout(CONFIRM, pubsub.subscribe(&channels)).await {
             Ok(result) => result.map_err(Error::Connect)?,

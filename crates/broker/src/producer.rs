@@ -13,12 +13,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Error, Keys, QueueArgs, Receipt, Redis, SubmitError,
+    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError,
     call::Call,
     durable::Durable,
     extra::Extra,
     receipt,
     script::{self, ENQUEUE},
+    span,
 };
 
 /// How jobs are collected into batches.
@@ -39,6 +40,8 @@ pub struct ProducerConfig {
     pub replicas: u32,
     /// When this is cancelled, what is not stored is not waited for any more.
     pub hard: CancellationToken,
+    /// Whether round trips that store jobs have spans.
+    pub spans: Spans,
 }
 
 impl Default for ProducerConfig {
@@ -51,6 +54,7 @@ impl Default for ProducerConfig {
             durability: Durability::Written,
             replicas: 1,
             hard: CancellationToken::new(),
+            spans: Spans::default(),
         }
     }
 }
@@ -283,7 +287,9 @@ impl Batcher {
             submission.write(&mut call);
         }
         let durability = self.durable.durability();
-        let rows: Vec<redis::Value> = self.durable.script(&call).await?;
+        let spans = span::enqueue(&self.config.spans, batch);
+        let rows: Result<Vec<redis::Value>, Error> = self.durable.script(&call).await;
+        let rows = rows.inspect_err(|error| span::not_stored(&spans, error))?;
         let mut epoch = String::new();
         batch
             .iter()

@@ -50,6 +50,8 @@ pub(crate) struct Claim {
     pub(crate) metadata: HashMap<String, String>,
     /// What lets it complete without being read again.
     pub(crate) given: Option<Arc<Given>>,
+    /// From when to when it waited, if this is its first attempt.
+    pub(crate) wait: Option<(u64, u64)>,
     /// The job, or why it can't be run.
     pub(crate) job: Result<Job, Failure>,
 }
@@ -202,6 +204,7 @@ fn decode(queue: &QueueName, row: &[Value]) -> Option<Claim> {
         cancelled: stored.option("cancel").is_some(),
         metadata: extra.metadata,
         given: Given::of(&stored).map(Arc::new),
+        wait: stored.wait(),
         job,
     })
 }

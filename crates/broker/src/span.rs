@@ -1,22 +1,38 @@
-//! The spans of an attempt: one from its start until Redis has its outcome, and one for the writing of that.
+//! The spans of a job: that of the round trip which stores it, of its wait, of each attempt until Redis has its outcome, and
+//! of the publishing of that.
 //!
 //! Knows `tracing` and no exporter: what ties a span to the trace of its job is given by the process. Where that
 //! does not export, only attempts of jobs that belong to a trace have a span, for their log lines; others cost
 //! nothing.
 
 use apalis_core::task::Task;
-use protocol::{Job, TraceContext};
+use protocol::{Job, JobId, TraceContext};
 use tracing::{Span, error_span, field::Empty, info_span};
 
-use crate::{JobHandle, handle::Written, outcome::Outcome};
+use crate::{JobHandle, handle::Written, outcome::Outcome, producer::Submission};
 
 /// Which attempts have spans, and how a span comes into a trace.
 #[derive(Clone, Copy, Debug)]
 pub struct Spans {
     /// Whether every attempt has one, or only those whose jobs belong to a trace.
     pub all: bool,
-    /// Called with each new span of an attempt, before anything else happens to it, and the trace of its job.
+    /// Called with each new span, before anything else happens to it, and the trace of its job.
     pub adopt: fn(&Span, Option<&TraceContext>),
+    /// Called where every attempt has one, with the wait of a job that belongs to a trace, once it is over.
+    pub waited: fn(&Waited<'_>),
+}
+
+/// How long a job waited for its first attempt, in milliseconds since the Unix epoch by Redis' clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited<'a> {
+    /// The job.
+    pub id: JobId,
+    /// Its trace.
+    pub trace: &'a TraceContext,
+    /// When it came in, or was due.
+    pub from: u64,
+    /// When it was claimed.
+    pub to: u64,
 }
 
 impl Default for Spans {
@@ -25,6 +41,7 @@ impl Default for Spans {
         Self {
             all: false,
             adopt: |_, _| {},
+            waited: |_| {},
         }
     }
 }
@@ -39,6 +56,17 @@ impl Spans {
         let Job { kind, options, .. } = &task.args;
         if !self.all && options.trace.is_none() {
             return Span::none();
+        }
+        if let (true, Some(trace), Some((from, to))) =
+            (self.all, &options.trace, handle.fixed().wait)
+        {
+            let id = handle.id();
+            (self.waited)(&Waited {
+                id,
+                trace,
+                from,
+                to,
+            });
         }
         // Logged whatever the filter lets through, so that an error says whose it is.
         let span = error_span!(
@@ -55,6 +83,35 @@ impl Spans {
         (self.adopt)(&span, options.trace.as_ref());
         task.inject_data(AttemptSpan(span.clone()));
         span
+    }
+}
+
+/// The spans of a round trip that stores jobs: one for each that belongs to a trace, and none where nothing is exported.
+pub(crate) fn enqueue(spans: &Spans, batch: &[Submission]) -> Vec<Span> {
+    if !spans.all {
+        return Vec::new();
+    }
+    let traced = batch.iter().filter_map(|submission| {
+        let trace = submission.job.options.trace.as_ref()?;
+        let span = info_span!(
+            "enqueue",
+            otel.kind = "client",
+            job.id = %submission.id,
+            batch = batch.len(),
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        (spans.adopt)(&span, Some(trace));
+        Some(span)
+    });
+    traced.collect()
+}
+
+/// Says on the spans of a round trip that it failed.
+pub(crate) fn not_stored(spans: &[Span], error: &crate::Error) {
+    for span in spans {
+        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_description", error.to_string());
     }
 }
 
@@ -79,21 +136,22 @@ pub(crate) fn end(span: &Span, handle: &JobHandle, outcome: &Outcome) {
     }
 }
 
-/// The span of writing an outcome, in that of its attempt: it ends when Redis has stored and published it.
-pub(crate) fn settle(attempt: &Span) -> Span {
+/// The span of publishing an outcome, in that of its attempt: it ends when Redis has stored and published it.
+pub(crate) fn publish(attempt: &Span) -> Span {
     if attempt.is_none() {
         return Span::none();
     }
     info_span!(
         parent: attempt,
-        "settle",
+        "publish",
+        otel.kind = "client",
         written = Empty,
         otel.status_code = Empty
     )
 }
 
 /// Says on its span whether an outcome was written.
-pub(crate) fn settled(span: &Span, written: Option<Written>) {
+pub(crate) fn published(span: &Span, written: Option<Written>) {
     span.record("written", written == Some(Written::Yes));
     if written != Some(Written::Yes) {
         span.record("otel.status_code", "ERROR");

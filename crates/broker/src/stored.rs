@@ -81,6 +81,22 @@ impl<'a> Stored<'a> {
         self.option(name)?.parse().ok()
     }
 
+    /// From when to when it waited for its first attempt, if that is the current one.
+    pub(crate) fn wait(&self) -> Option<(u64, u64)> {
+        if self.attempt != 1 {
+            return None;
+        }
+        let (mut from, mut to) = (self.created, None);
+        for option in self.changing.split(' ') {
+            if let Some(text) = option.strip_prefix("started=") {
+                to = text.parse().ok();
+            } else if let Some(text) = option.strip_prefix("due=") {
+                from = text.parse().ok()?;
+            }
+        }
+        Some((from, to?))
+    }
+
     /// How many bytes of the payload stand in the record: all, or none where it is in a key of its own.
     fn payload_inside(&self) -> usize {
         if self.option("apart").is_some() {
@@ -145,6 +161,21 @@ mod tests {
         assert_eq!(stored.extra(), b"xo");
         assert_eq!(stored.outcome("error"), Some(&b"oops"[..]));
         assert_eq!(stored.outcome("result"), None);
+    }
+
+    #[test]
+    fn the_wait_is_that_for_the_first_attempt() {
+        let wait = |front: &str| {
+            let record = format!("active {front};5 1 a 100 r chat a = 0\n");
+            Stored::read(record.as_bytes()).unwrap().wait()
+        };
+        assert_eq!(wait("1 0 worker=w started=130 place=1"), Some((100, 130)));
+        assert_eq!(
+            wait("1 0 worker=w started=130 place=1 due=120"),
+            Some((120, 130))
+        );
+        assert_eq!(wait("2 0 worker=w started=130 place=1"), None);
+        assert_eq!(wait("1 0 worker=w"), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Looked up when asked for, in a bounded number of jobs, so that no job pays for it.
 
+use std::time::Duration;
+
 use protocol::{JobId, JobState, Priority, QueueName};
 use serde::Serialize;
 
@@ -45,13 +47,7 @@ impl Inspector {
     /// Looks at the jobs that are next, and at those that completed last.
     pub async fn vitals(&self, queue: &QueueName) -> Result<Vitals, Error> {
         let keys = self.queue_keys(queue);
-        let now = self.now().await?;
-        let next = self.fronts(&keys).await?;
-        let next = self.redis().summaries(&keys, &next).await?;
-        let waiting = next.iter().filter(|job| job.state == JobState::Waiting);
-        let oldest = waiting
-            .map(|job| job.due_at.unwrap_or(job.created_at))
-            .min();
+        let oldest = self.oldest_waiting(queue).await?;
         let ids = self.ids(queue, JobState::Completed, SAMPLES).await?;
         let (mut waits, mut runs) = (Vec::new(), Vec::new());
         for job in self.redis().summaries(&keys, &ids).await? {
@@ -61,13 +57,29 @@ impl Inspector {
             }
         }
         Ok(Vitals {
-            oldest_waiting_ms: oldest.map(|since| now.saturating_sub(since)),
+            oldest_waiting_ms: oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             latency: (!runs.is_empty()).then(|| Latency {
                 samples: runs.len(),
                 wait_ms: percentiles(waits),
                 run_ms: percentiles(runs),
             }),
         })
+    }
+
+    /// For how long the oldest of the next jobs has been in the queue. None when none waits.
+    pub async fn oldest_waiting(&self, queue: &QueueName) -> Result<Option<Duration>, Error> {
+        let keys = self.queue_keys(queue);
+        let next = self.fronts(&keys).await?;
+        if next.is_empty() {
+            return Ok(None);
+        }
+        let now = self.now().await?;
+        let next = self.redis().summaries(&keys, &next).await?;
+        let waiting = next.iter().filter(|job| job.state == JobState::Waiting);
+        let since = waiting
+            .map(|job| job.due_at.unwrap_or(job.created_at))
+            .min();
+        Ok(since.map(|since| Duration::from_millis(now.saturating_sub(since))))
     }
 
     /// The first job of each line.

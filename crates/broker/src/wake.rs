@@ -80,7 +80,7 @@ async fn pop(
     let mut connection = match connection {
         Some(connection) => connection,
         // Why it failed is said by the rounds, which fail too.
-        None => match redis.dedicated(BLOCK).await {
+        None => match redis.dedicated(BLOCK, pause.is_some()).await {
             Ok(connection) => connection,
             Err(_) => return (None, false),
         },

@@ -35,12 +35,15 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
     match command {
         Command::Stats(args) => commands::stats(console, &args).await,
         Command::Jobs(args) => commands::jobs(console, &args).await,
+        Command::Errors(args) => commands::errors(console, &args).await,
         Command::Job(args) => commands::job(console, &args).await,
         Command::Workers(args) => commands::workers(console, &args).await,
         Command::Tenants(args) => commands::tenants(console, &args).await,
         Command::Enqueue(args) => commands::enqueue(console, *args).await,
         Command::Retry(args) => commands::retry(console, *args).await,
         Command::Cancel(args) => commands::cancel(console, *args).await,
+        Command::RunNow(args) => commands::run_now(console, *args).await,
+        Command::Priority(args) => commands::priority(console, *args).await,
         Command::Delete(args) => commands::delete(console, *args).await,
         Command::Drain(args) => commands::drain(console, *args).await,
         Command::Pause(args) => commands::pause(console, &args).await,
@@ -49,5 +52,6 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
         Command::Schedules(args) => commands::schedules(console, args).await,
         Command::Completions(args) => commands::completions(console, &args),
         Command::Watch(args) => commands::watch(console, &args).await,
+        Command::Top(args) => commands::top(console, *args).await,
     }
 }

@@ -8,17 +8,21 @@ use broker::{Backoff, Error, Inspector, MINUTE_MS, Redis};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::Metrics;
+
 /// The loop that keeps minutes.
 pub struct Chronicle {
     inspector: Inspector,
+    metrics: Metrics,
     backoff: Backoff,
 }
 
 impl Chronicle {
     /// Of all queues under the connection's prefix.
-    pub fn new(redis: Redis) -> Self {
+    pub fn new(redis: Redis, metrics: Metrics) -> Self {
         Self {
             inspector: Inspector::new(redis),
+            metrics,
             backoff: Backoff::default(),
         }
     }
@@ -49,6 +53,7 @@ impl Chronicle {
         for queue in self.inspector.queues().await? {
             self.inspector.keep_minute(&queue).await?;
         }
+        self.metrics.minute_kept();
         let now = self.inspector.now().await?;
         // A little later, so that no clock's rounding makes it the minute before.
         Ok(Duration::from_millis(MINUTE_MS - now % MINUTE_MS + 5))

@@ -4,24 +4,26 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use broker::RedisArgs;
+use broker::{QueueArgs, RedisArgs};
 use clap::{
     Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind,
     parser::ValueSource,
 };
 
 use crate::{
-    CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, JobArgs, JobsArgs, LimitsArgs,
-    ManagerArgs, PauseArgs, ResumeArgs, RetryArgs, SchedulesArgs, StatsArgs, TenantsArgs,
-    WatchArgs, WorkersArgs,
+    CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, ErrorsArgs, JobArgs, JobsArgs,
+    LimitsArgs, ManagerArgs, PauseArgs, PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs,
+    SchedulesArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  queue                                 run the manager until Ctrl-C or SIGTERM
-  queue stats                           how many jobs are where
-  queue jobs --state failed --limit 20  the last 20 that failed
-  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  everything about one
+  queue                                 # run the manager until Ctrl-C or SIGTERM
+  queue stats --since 1h                # how many jobs are where, and what happened lately
+  queue top                             # the same and more, live on a full screen
+  queue errors                          # what went wrong, and how often
+  queue jobs --state failed --limit 20  # the last 20 that failed
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV  # everything about one
   queue enqueue chat '{\"msg\":\"hi\"}' --wait
   queue retry --queue chat --error timeout --dry-run
   queue limits chat --max-active 50 --rate 100/s
@@ -57,12 +59,16 @@ pub struct Cli {
 pub enum Command {
     /// Show how many jobs each queue has in each state, and what happened in it
     Stats(StatsArgs),
-    /// List jobs, by state
-    Jobs(JobsArgs),
+    /// List jobs, by state and other filters
+    Jobs(Box<JobsArgs>),
     /// Show everything about one job
     Job(JobArgs),
+    /// Show what went wrong lately, and how often
+    Errors(ErrorsArgs),
     /// Watch the counts live
     Watch(WatchArgs),
+    /// Watch queues, workers and jobs on a full screen, and act on them
+    Top(Box<TopArgs>),
     /// Show who runs the jobs
     Workers(WorkersArgs),
     /// Show what each tenant has in a queue
@@ -73,6 +79,10 @@ pub enum Command {
     Retry(Box<RetryArgs>),
     /// Stop jobs before or while they run
     Cancel(Box<CancelArgs>),
+    /// Put delayed jobs in line before their time
+    RunNow(Box<RunNowArgs>),
+    /// Move jobs that wait to another line
+    Priority(Box<PriorityArgs>),
     /// Forget jobs, with their results and logs
     Delete(Box<DeleteArgs>),
     /// Cancel all that waits in a queue
@@ -118,13 +128,25 @@ impl Cli {
     /// The whole command line, as clap knows it.
     pub(crate) fn definition() -> clap::Command {
         let redis = arguments(RedisArgs::augment_args);
-        Self::command().mut_args(|arg| {
-            if redis.contains(arg.get_id()) {
-                arg.global(true)
-            } else {
-                arg
-            }
-        })
+        let keep = arguments(QueueArgs::augment_args);
+        let kept = |command: clap::Command| {
+            // Of commands that have options of these names, only those that have all mean the same.
+            let ids: Vec<_> = command.get_arguments().map(clap::Arg::get_id).collect();
+            let all = keep.iter().all(|id| ids.contains(&id));
+            command.mut_args(|arg| {
+                let hide = all && keep.contains(arg.get_id());
+                arg.hide_short_help(hide)
+            })
+        };
+        kept(Self::command())
+            .mut_args(|arg| {
+                if redis.contains(arg.get_id()) {
+                    arg.global(true)
+                } else {
+                    arg
+                }
+            })
+            .mut_subcommands(kept)
     }
 
     fn parsed<T: Into<OsString> + Clone>(
@@ -190,7 +212,7 @@ mod tests {
     fn an_option_of_the_manager_is_not_swallowed() {
         let error = read("queue --interval-ms 50 watch").unwrap_err();
         assert!(error.contains("--interval-ms before `watch`"), "{error}");
-        assert!(read("queue watch --interval-ms 200").is_ok());
+        assert!(read("queue watch --interval 200ms").is_ok());
         assert!(read("queue --interval-ms 50").unwrap().command.is_none());
     }
 
@@ -222,13 +244,14 @@ mod tests {
         for filter in [
             "--kind x",
             "--state failed",
+            "--text x",
             "--all",
             "--limit 5",
-            "--dry-run",
         ] {
             assert!(read(&format!("queue retry {id} {filter}")).is_err());
             assert!(read(&format!("queue retry --queue q {filter}")).is_ok());
         }
+        assert!(read(&format!("queue retry {id} --dry-run")).is_ok());
         for line in [
             "queue schedules",
             "queue --key-prefix p schedules --queue q --json",

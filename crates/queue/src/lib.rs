@@ -22,22 +22,27 @@ mod limit;
 mod manager;
 mod metrics;
 mod output;
+mod pressure;
 mod progress;
+mod rates;
 mod schedules;
+#[cfg(test)]
+mod snapshot;
 mod survey;
 mod table;
 mod text;
 mod upkeep;
+mod whole;
 
 pub use admin::{AdminArgs, AdminArgsError};
 pub use app::run;
 pub use chronicle::Chronicle;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
-    ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs,
-    FileArgs, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs, ResumeArgs, RetryArgs,
-    ScheduleAction, SchedulesArgs, Selection, SetArgs, StatsArgs, TenantsArgs, WatchArgs,
-    WorkersArgs,
+    ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, Cursor, DeleteArgs, DrainArgs, EnqueueArgs,
+    ErrorsArgs, FileArgs, Filters, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs,
+    PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs, ScheduleAction, SchedulesArgs, Selection,
+    SetArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};

@@ -13,10 +13,9 @@ use std::{
 use anyhow::Context as _;
 use axum::Router;
 use broker::{DurabilityArgs, Preflight, QueueArgs, Redis};
-use prometheus_client::registry::Registry;
 use service::{
     ExposureArgs, Lifecycle, Readiness, ShutdownArgs, TelemetryArgs, health, lifecycle::Handle,
-    listen, telemetry,
+    listen, telemetry, vitals,
 };
 use tokio::net::TcpListener;
 use tracing::info;
@@ -110,7 +109,8 @@ impl Manager {
             "queue manager starts"
         );
         let readiness = Readiness::new();
-        let mut registry = Registry::default();
+        let mut registry = vitals::registry("queue", &readiness);
+        self.redis.register(&mut registry);
         let metrics = Metrics::new(&mut registry);
         let check = readiness.check("redis");
         let redis = self.redis.clone();
@@ -122,7 +122,7 @@ impl Manager {
             lifecycle.hard(),
         )
         .with_file(self.file);
-        let upkeep = Upkeep::new(self.redis, self.args.keep.clone(), metrics, check);
+        let upkeep = Upkeep::new(self.redis, self.args.keep.clone(), metrics.clone(), check);
         let soft = lifecycle.soft();
         let loopback = self
             .listener
@@ -141,7 +141,7 @@ impl Manager {
             .merge(health::router(readiness.clone(), Arc::new(registry)))
             .merge(admin::router(Arc::new(admin)))
             .merge(dashboard::router());
-        let chronicle = Chronicle::new(redis.clone());
+        let chronicle = Chronicle::new(redis.clone(), metrics);
         let until = soft.clone();
         lifecycle.spawn("preflight", async move {
             // A manager promises nothing, so there is nothing that could fail.

@@ -5,7 +5,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use broker::{Swept, Totals};
@@ -21,7 +22,10 @@ use prometheus_client::{
 };
 use protocol::JobState;
 
-use crate::QueueStats;
+use crate::{QueueStats, pressure::Pressure};
+
+/// A time in seconds since the Unix epoch; 0 before the first.
+type Timestamp = Gauge<f64, AtomicU64>;
 
 /// The manager's metrics; clones share them.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +38,10 @@ pub struct Metrics {
     failures: Counter,
     runs: Counter,
     refused: Counter,
+    maintained_at: Timestamp,
+    minute_kept_at: Timestamp,
     queues: Queues,
+    pressure: Pressure,
 }
 
 impl Metrics {
@@ -50,7 +57,10 @@ impl Metrics {
             failures,
             runs,
             refused,
+            maintained_at,
+            minute_kept_at,
             queues,
+            pressure,
         } = metrics.clone();
         registry.register(
             "redis_up",
@@ -98,19 +108,49 @@ impl Metrics {
             "Runs of schedules that the queue did not take when this manager handed them in; they are tried again",
             refused,
         );
+        let mut timestamp = |name: &str, help: &str, at: Timestamp| {
+            registry.register(
+                format!("queue_{name}_last_success_timestamp_seconds"),
+                help,
+                at,
+            );
+        };
+        timestamp(
+            "maintenance",
+            "When a round of maintenance last ended well, since the Unix epoch",
+            maintained_at,
+        );
+        timestamp(
+            "history",
+            "When the minutes of all queues were last kept, since the Unix epoch",
+            minute_kept_at,
+        );
         registry.register_collector(Box::new(queues));
+        registry.register_collector(Box::new(pressure));
         metrics
     }
 
     /// Redis answered.
     pub(crate) fn up(&self) {
         self.redis_up.set(1);
+        now(&self.maintained_at);
+    }
+
+    /// The minute that has begun is kept, of each queue.
+    pub(crate) fn minute_kept(&self) {
+        now(&self.minute_kept_at);
+    }
+
+    /// What is looked at less often than jobs are counted.
+    pub(crate) const fn pressure(&self) -> &Pressure {
+        &self.pressure
     }
 
     /// Redis did not answer: what is known of the queues is of no worth any more.
     pub(crate) fn down(&self) {
         self.redis_up.set(0);
         self.show(Vec::new());
+        self.pressure.forget();
     }
 
     /// A round, or its part for one queue, failed.
@@ -136,6 +176,11 @@ impl Metrics {
     pub(crate) fn show(&self, stats: Vec<QueueStats>) {
         *self.queues.0.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
+}
+
+fn now(timestamp: &Timestamp) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    timestamp.set(since.unwrap_or_default().as_secs_f64());
 }
 
 /// The queues as they were last seen.

@@ -68,6 +68,20 @@ mod tests {
     use super::bar;
 
     #[test]
+    fn bars_were_reviewed() {
+        let bars = [
+            (0, 0),
+            (0, 1_000),
+            (1, 1_000),
+            (999, 1_000),
+            (1_000, 1_000),
+            (7, 5),
+        ]
+        .map(|(gone, total)| bar("retry", gone, total, Duration::from_secs(2)));
+        crate::snapshot::check("progress", &bars.join("\n"));
+    }
+
+    #[test]
     fn the_bar_fills() {
         let time = Duration::from_secs(2);
         let half = "retry [############------------]  50%  500 of 1000  250/s";

@@ -13,7 +13,7 @@ use service::Check;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::{Metrics, QueueStats, fault::sentence};
+use crate::{Metrics, QueueStats, fault::sentence, pressure};
 
 /// How long the list of queues and their figures are good for. Measuring costs more commands than maintaining.
 const LOOK: Duration = Duration::from_secs(3);
@@ -28,6 +28,8 @@ pub struct Upkeep {
     queues: Vec<QueueName>,
     /// When the queues were last listed and measured; `None` when that is to be done next.
     looked: Option<Instant>,
+    /// The same for what is looked at less often.
+    pressed: Option<Instant>,
     /// Queues that can't be maintained although Redis answers; so that each is logged once.
     broken: HashSet<QueueName>,
     backoff: Backoff,
@@ -44,6 +46,7 @@ impl Upkeep {
             check,
             queues: Vec::new(),
             looked: None,
+            pressed: None,
             broken: HashSet::new(),
             backoff: Backoff::default(),
         }
@@ -79,6 +82,7 @@ impl Upkeep {
                 self.metrics.down();
                 // Redis may come back with other data.
                 self.looked = None;
+                self.pressed = None;
                 self.check.set_with(
                     false,
                     &format!("{}; waiting for it", sentence(error, &self.address)),
@@ -92,7 +96,11 @@ impl Upkeep {
         // Without a queue the list is all that there is to ask for.
         let look = self.queues.is_empty() || self.looked.is_none_or(|at| at.elapsed() >= LOOK);
         if look {
-            self.queues = self.inspector.queues().await?;
+            let queues = self.inspector.queues().await?;
+            if queues != self.queues {
+                self.pressed = None;
+            }
+            self.queues = queues;
             self.broken.retain(|queue| self.queues.contains(queue));
         }
         let mut all = Swept::default();
@@ -111,6 +119,13 @@ impl Upkeep {
         if look {
             self.measure().await?;
             self.looked = Some(Instant::now());
+        }
+        if look && self.pressed.is_none_or(|at| at.elapsed() >= pressure::LOOK) {
+            let whole = self.queues.iter();
+            let whole: Vec<_> = whole.filter(|queue| !self.broken.contains(queue)).collect();
+            let pressure = self.metrics.pressure();
+            pressure.look(&self.inspector, &whole).await?;
+            self.pressed = Some(Instant::now());
         }
         Ok(all)
     }

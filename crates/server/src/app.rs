@@ -9,8 +9,7 @@ use broker::{
     Control, Feed, Feeds, Nodes, Preflight, Presence, Producer, ProducerConfig, Redis,
     RedisBackend, Rooms, RoomsConfig,
 };
-use prometheus_client::registry::Registry;
-use service::{Handle, Readiness, health, listen};
+use service::{Handle, Readiness, health, listen, vitals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -26,9 +25,12 @@ use crate::{
     drain::Drain,
     http,
     jobs::Jobs,
+    message_span,
     namespaces::Namespaces,
     plain, probe,
     routes::{self, Gateway},
+    traced::Traced,
+    waiting::Waiting,
 };
 
 /// A gateway that is bound and not yet running.
@@ -85,10 +87,13 @@ impl App {
         // Serving ends after the last connection: until then it says that it is not ready.
         let stop = life.hard().child_token();
         let metrics = Arc::<Metrics>::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        let traced = Arc::<Traced>::default();
         let readiness = Readiness::new();
+        let mut registry = vitals::registry("server", &readiness);
+        metrics.register(&mut registry);
+        self.redis.register(&mut registry);
         let hub = Arc::new(Hub::new(self.args.outbox()));
+        registry.register_collector(Box::new(Waiting(Arc::clone(&hub))));
         let admission = Arc::new(Admission::new(
             self.args.max_connections as usize,
             Arc::clone(&metrics),
@@ -102,6 +107,7 @@ impl App {
             channels: Arc::clone(&channels),
             subscribed: readiness.check("subscribed"),
             metrics: Arc::clone(&metrics),
+            traced: Arc::clone(&traced),
             tracker: life.tracker().clone(),
         };
         life.spawn(
@@ -123,7 +129,7 @@ impl App {
         life.spawn("drain", drain.run(life.soft(), life.hard(), stop.clone()));
         self.spawn_preflight(life);
 
-        let (shared, chat) = self.sessions(life, &channels, &metrics, stop.clone());
+        let (shared, chat) = self.sessions(life, &channels, (&metrics, &traced), stop.clone());
         let Self {
             args,
             listener,
@@ -164,6 +170,7 @@ impl App {
             max_frame_bytes: args.max_frame_bytes,
             max_in_flight: args.max_in_flight,
             metrics,
+            traced,
             tracker: life.tracker().clone(),
         };
         let max_streams = args.max_streams as usize;
@@ -182,7 +189,7 @@ impl App {
         &self,
         life: &Handle,
         channels: &Arc<Channels>,
-        metrics: &Arc<Metrics>,
+        (metrics, traced): (&Arc<Metrics>, &Arc<Traced>),
         stop: CancellationToken,
     ) -> (Shared, Producer) {
         let (args, redis) = (&self.args, &self.redis);
@@ -209,6 +216,7 @@ impl App {
             others,
             Control::new(redis.clone(), args.queue.clone()),
             Arc::clone(metrics),
+            Arc::clone(traced),
         );
         let rooms = RoomsConfig {
             accept_timeout: Duration::from_millis(args.accept_timeout_ms),
@@ -268,6 +276,7 @@ fn producer_config(args: &ServerArgs, life: &Handle) -> ProducerConfig {
         replicas: args.durability.replicas,
         accept_timeout: Duration::from_millis(args.accept_timeout_ms),
         hard: life.hard(),
+        spans: message_span::spans(),
         ..ProducerConfig::default()
     }
 }

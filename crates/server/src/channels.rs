@@ -260,6 +260,7 @@ impl Channel {
         {
             position.offset = events.last;
         }
+        let mut delivered = 0;
         let mut put = |outbox: &Arc<Outbox>, frames: &[Frame]| {
             if frames.is_empty() {
                 return;
@@ -268,8 +269,10 @@ impl Channel {
             if first {
                 due.push(Arc::clone(outbox));
             }
-            if let Pushed::Overflowed(dropped) = pushed {
-                metrics.overflowed(dropped);
+            match pushed {
+                Pushed::Queued => delivered += frames.len() as u64,
+                Pushed::Overflowed(dropped) => metrics.overflowed(dropped),
+                Pushed::Closed => {}
             }
         };
         if !events.plain.is_empty() {
@@ -289,6 +292,7 @@ impl Channel {
                 Some(pending) => pending.keep(events),
             }
         }
+        metrics.relay_delivered.inc_by(delivered);
         if events.over {
             self.release(&mut state);
         }

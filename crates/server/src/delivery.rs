@@ -8,9 +8,9 @@ use std::sync::Arc;
 use broker::{Envelope, Feed, FollowState, Listener, Position};
 use service::Check;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{Span, warn};
 
-use crate::{Metrics, Outbox, batch::Sent, channels::Channels, encode::Encoded};
+use crate::{Metrics, Outbox, batch::Sent, channels::Channels, encode::Encoded, traced::Traced};
 
 /// The most events that are delivered together, well below what an outbox holds.
 const BATCH: usize = 128;
@@ -27,17 +27,24 @@ pub(crate) struct Delivery {
     /// Told whether feeds are followed.
     pub(crate) subscribed: Check,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traced: Arc<Traced>,
     pub(crate) tracker: TaskTracker,
 }
 
 impl Delivery {
     /// Writes what was put into these outboxes: here, unless they are so many that others would wait and other cores could
-    /// help.
-    fn flush(&self, mut due: Vec<Arc<Outbox>>) {
+    /// help. The spans end when all is written.
+    fn flush(&self, mut due: Vec<Arc<Outbox>>, spans: &[Span]) {
+        for span in spans {
+            span.record("outboxes", due.len());
+        }
         while due.len() > TOGETHER {
             let part = due.split_off(due.len() - TOGETHER);
-            let metrics = Arc::clone(&self.metrics);
-            self.tracker.spawn(async move { flush(&part, &metrics) });
+            let (metrics, spans) = (Arc::clone(&self.metrics), spans.to_vec());
+            self.tracker.spawn(async move {
+                flush(&part, &metrics);
+                drop(spans);
+            });
         }
         flush(&due, &self.metrics);
     }
@@ -74,6 +81,7 @@ impl Listener for Delivery {
         let Some(channel) = self.channels.get(feed) else {
             return;
         };
+        let spans = self.traced.delivery(&channel.name, events);
         channel.tell(events);
         let mut rest = events;
         while !rest.is_empty() {
@@ -91,7 +99,7 @@ impl Listener for Delivery {
                     break;
                 }
             }
-            self.flush(due);
+            self.flush(due, &spans);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     Metrics,
     identity::{Identity, TopicOwner},
     message_span::MessageSpan,
+    traced::Traced,
 };
 
 pub(crate) use refused::Refused;
@@ -94,6 +95,7 @@ pub(crate) struct Jobs {
     inspector: Inspector,
     control: Control,
     metrics: Arc<Metrics>,
+    traced: Arc<Traced>,
 }
 
 impl Jobs {
@@ -102,6 +104,7 @@ impl Jobs {
         producers: impl IntoIterator<Item = Producer>,
         control: Control,
         metrics: Arc<Metrics>,
+        traced: Arc<Traced>,
     ) -> Self {
         let producers = producers.into_iter();
         Self {
@@ -110,6 +113,7 @@ impl Jobs {
             redis,
             control,
             metrics,
+            traced,
         }
     }
 
@@ -166,11 +170,16 @@ impl Jobs {
             span,
         } = checked;
         self.metrics.submitted.inc();
-        let metrics = Arc::clone(&self.metrics);
+        // Before its result can come.
+        self.traced.submitted(id, job.options.trace.as_ref());
+        let (metrics, traced) = (Arc::clone(&self.metrics), Arc::clone(&self.traced));
         let queue = producer.queue().clone();
         let told = job.options.events == EventLevel::All || job.options.announce.is_some();
         let ended = move |result: Result<Receipt, SubmitError>| {
             span.end(&result);
+            if result.as_ref().map_or(true, |receipt| receipt.duplicate) {
+                traced.forget(id);
+            }
             let answer = match result {
                 Ok(receipt) => {
                     metrics.accepted.inc();

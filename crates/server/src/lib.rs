@@ -41,7 +41,9 @@ mod session;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod traced;
 mod upgrade;
+mod waiting;
 
 pub use admission::{Admission, NoPlace, Place};
 pub use app::App;

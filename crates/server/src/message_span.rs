@@ -2,10 +2,24 @@
 //!
 //! Where nothing is exported it is none, and a message costs one look at a flag more.
 
-use broker::{Receipt, SubmitError};
+use broker::{Receipt, Spans, SubmitError};
 use protocol::{Job, TraceContext};
 use service::traces;
 use tracing::{Span, field::Empty, info_span};
+
+/// Of round trips that store jobs, where traces are exported.
+pub(crate) fn spans() -> Spans {
+    Spans {
+        all: traces::is_on(),
+        adopt,
+        ..Spans::default()
+    }
+}
+
+fn adopt(span: &Span, trace: Option<&TraceContext>) {
+    let parent = trace.map(|trace| (trace.traceparent.as_str(), trace.tracestate.as_deref()));
+    traces::adopt(span, parent);
+}
 
 /// The span of a message on its way into the queue.
 #[derive(Clone, Debug)]
@@ -19,7 +33,7 @@ impl MessageSpan {
             return Self(Span::none());
         }
         let span = info_span!(
-            "message",
+            "frame",
             otel.kind = "producer",
             queue,
             job.kind = job.kind.as_str(),
@@ -29,10 +43,8 @@ impl MessageSpan {
             otel.status_code = Empty,
             otel.status_description = Empty,
         );
-        let own = job.options.trace.as_ref();
-        let parent = own.map(|trace| (trace.traceparent.as_str(), trace.tracestate.as_deref()));
-        traces::adopt(&span, parent);
-        if own.is_none() {
+        adopt(&span, job.options.trace.as_ref());
+        if job.options.trace.is_none() {
             job.options.trace = traces::context(&span).map(|context| TraceContext {
                 traceparent: context.traceparent,
                 tracestate: context.tracestate,

@@ -30,7 +30,9 @@ pub struct Metrics {
     pub(crate) accepted: Counter,
     refused: Family<CodeLabel, Counter>,
     pub(crate) relay_events: Counter,
+    pub(crate) relay_delivered: Counter,
     pub(crate) relay_gaps: Counter,
+    pub(crate) published: Counter,
     pub(crate) channels: Gauge,
     pub(crate) subscriptions: Gauge,
     pub(crate) insufficient_state: Counter,
@@ -130,11 +132,21 @@ impl Metrics {
             self.refused.clone(),
         );
 
+        self.register_relay(registry);
+    }
+
+    /// What becomes of events.
+    fn register_relay(&self, registry: &mut Registry) {
         let relay = registry.sub_registry_with_prefix("relay");
         relay.register(
             "events",
             "Events from the channel",
             self.relay_events.clone(),
+        );
+        relay.register(
+            "delivered",
+            "Events put in the outboxes of clients, once for each",
+            self.relay_delivered.clone(),
         );
         relay.register(
             "gaps",
@@ -150,6 +162,11 @@ impl Metrics {
             "subscriptions",
             "Subscriptions of clients here",
             self.subscriptions.clone(),
+        );
+        registry.sub_registry_with_prefix("rooms").register(
+            "published",
+            "Publications of clients and backends in rooms",
+            self.published.clone(),
         );
         registry.sub_registry_with_prefix("nodes").register(
             "heard",

@@ -268,6 +268,13 @@ impl Outbox {
         .await;
     }
 
+    /// How many frames and bytes wait or are being written.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        let frames = state.frames.len() + state.writing.0;
+        (frames, state.bytes + state.writing.1)
+    }
+
     /// Gives the outbox the socket that it is for.
     pub fn open(&self, socket: OwnedWriteHalf) {
         self.lock().socket = Some(socket);

@@ -5,19 +5,20 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use apalis_core::task::builder::TaskBuilder;
-use broker::{OnReceipt, RedisBackend};
+use apalis_core::task::{builder::TaskBuilder, task_id::TaskId};
+use broker::{OnReceipt, Producer, RedisBackend};
 use futures_util::SinkExt as _;
 use protocol::{
     CHAT_KIND, CHAT_QUEUE, Channel, ChatPayload, ErrorCode, EventLevel, Job, JobOptions, Kind,
     LOBBY_TOPIC, QueueName, Tenant, Topic, plain,
 };
 use serde_json::value::RawValue;
+use service::traces;
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Close, Frame, Metrics, Outbox, Session, bucket::Bucket, channels::Subscription,
-    message_span::MessageSpan,
+    message_span::MessageSpan, traced::Traced,
 };
 
 /// How often a client that sends more than its token allows is looked at again.
@@ -107,6 +108,7 @@ pub struct PlainSession {
     max_in_flight: u32,
     pace: Option<Bucket>,
     metrics: Arc<Metrics>,
+    traced: Arc<Traced>,
 }
 
 /// What it takes to hand in messages.
@@ -123,7 +125,7 @@ impl PlainSession {
         jobs: Arc<RedisBackend>,
         outbox: Arc<Outbox>,
         max_in_flight: u32,
-        metrics: Arc<Metrics>,
+        (metrics, traced): (Arc<Metrics>, Arc<Traced>),
     ) -> Self {
         let bucket = room.terms.per_second.map(|most| {
             let most = most.max(1) as f32;
@@ -139,6 +141,7 @@ impl PlainSession {
             max_in_flight,
             pace: bucket,
             metrics,
+            traced,
         }
     }
 }
@@ -176,6 +179,11 @@ impl Session for PlainSession {
             self.followed = true;
         }
         let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
+        // Its id is known before its result can come.
+        let id = traces::is_on().then(Producer::new_id);
+        if let Some(id) = id {
+            self.traced.submitted(id, job.options.trace.as_ref());
+        }
         let most = self.max_in_flight as usize;
         let sender = self.sender.get_or_insert_with(|| {
             Box::new(Sender {
@@ -185,22 +193,33 @@ impl Session for PlainSession {
         });
         let permit = Arc::clone(&sender.in_flight).acquire_owned().await;
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
-        let told = span.clone();
+        let (told, traced) = (span.clone(), id.map(|id| (id, Arc::clone(&self.traced))));
         let on_receipt = OnReceipt::new(move |result| {
             // Held until the answer is in the outbox, whoever drops this last.
             let _ = &permit;
             told.end(&result);
             match result {
                 Ok(_) => drop(metrics.accepted.inc()),
-                Err(error) => refuse(&outbox, &metrics, error.code(), &error),
+                Err(error) => {
+                    if let Some((id, traced)) = &traced {
+                        traced.forget(*id);
+                    }
+                    refuse(&outbox, &metrics, error.code(), &error);
+                }
             }
         });
         self.metrics.submitted.inc();
-        let task = TaskBuilder::new(job).data(on_receipt).build();
+        let mut task = TaskBuilder::new(job).data(on_receipt);
+        if let Some(id) = id {
+            task = task.task_id(TaskId::from_string(id.to_string()));
+        }
         // Feeding hands over at once; what comes of it is told by the receipt. An error here means that there
         // will be none.
-        if let Err(error) = sender.jobs.feed(task).await {
+        if let Err(error) = sender.jobs.feed(task.build()).await {
             span.end(&Err(error.clone()));
+            if let Some(id) = id {
+                self.traced.forget(id);
+            }
             refuse(&self.outbox, &self.metrics, error.code(), &error);
         }
         Ok(())

@@ -29,6 +29,7 @@ use crate::{
     client::{ClientSession, Seat, Shared, Users},
     page,
     plain::Terms,
+    traced::Traced,
     upgrade::{self, Subprotocol, Upgrade, Upgraded},
 };
 
@@ -56,6 +57,7 @@ pub(crate) struct Gateway {
     pub(crate) max_frame_bytes: usize,
     pub(crate) max_in_flight: u32,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traced: Arc<Traced>,
     /// Where connections are accounted for: the HTTP server forgets them once they are upgraded.
     pub(crate) tracker: TaskTracker,
 }
@@ -157,7 +159,7 @@ impl Gateway {
                     Arc::clone(&gateway.plain),
                     Arc::clone(outbox),
                     gateway.max_in_flight,
-                    Arc::clone(&gateway.metrics),
+                    (Arc::clone(&gateway.metrics), Arc::clone(&gateway.traced)),
                 );
                 (session, seat)
             },

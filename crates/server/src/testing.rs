@@ -74,6 +74,7 @@ impl Crowd {
             channels,
             subscribed: Readiness::new().check("redis"),
             metrics,
+            traced: Arc::default(),
             tracker: TaskTracker::new(),
         };
         delivery.begins(&feed, &Position::default());

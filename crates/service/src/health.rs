@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -21,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::connection;
+use crate::exposition;
 use crate::readiness::Readiness;
 
 /// Probes, scrapers and a few people; more wait in the listener's backlog.
@@ -29,7 +29,6 @@ const MAX_CONNECTIONS: usize = 256;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// The pause after a failed accept, which mostly means that file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The routes `/livez`, `/readyz` and `/metrics`.
 ///
@@ -133,10 +132,9 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
         .into_response()
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
-    let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+async fn metrics(State(registry): State<Arc<Registry>>, asked: HeaderMap) -> Response {
+    match exposition::write(&registry, &asked) {
+        Ok((kind, text)) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
         Err(error) => {
             warn!(%error, "metrics could not be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -186,18 +184,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn metrics_are_openmetrics() {
+    async fn metrics_are_text() {
         let mut registry = Registry::default();
         let counter: Counter = Counter::default();
         counter.inc();
         registry.register("frames", "Frames received", counter);
         let (status, kind, body) =
             ask(&router(Readiness::new(), Arc::new(registry)), "/metrics").await;
-        assert_eq!((status, kind.as_str()), (StatusCode::OK, OPENMETRICS));
-        assert!(
-            body.contains("frames_total 1\n") && body.ends_with("# EOF\n"),
-            "{body}"
-        );
+        assert_eq!(status, StatusCode::OK);
+        assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+        assert!(body.ends_with("frames_total 1\n"), "{body}");
     }
 
     /// A server that a client has already sent something to, which stops when a route says so.

@@ -6,6 +6,7 @@
 mod collector;
 mod connection;
 mod endpoint;
+mod exposition;
 pub mod health;
 pub mod lifecycle;
 pub mod listen;
@@ -16,6 +17,7 @@ mod secret;
 mod signal;
 pub mod telemetry;
 pub mod traces;
+pub mod vitals;
 
 pub use connection::Hangup;
 pub use lifecycle::{Handle, Lifecycle, ShutdownArgs};

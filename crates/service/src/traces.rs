@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, TraceContextExt as _, Tracer as _, TracerProvider as _,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
@@ -39,6 +41,7 @@ static EXPORT: OnceLock<Export> = OnceLock::new();
 #[derive(Debug)]
 struct Export {
     provider: SdkTracerProvider,
+    tracer: SdkTracer,
     collector: Collector,
 }
 
@@ -86,6 +89,7 @@ pub(crate) fn start(
     EXPORT
         .set(Export {
             provider,
+            tracer: tracer.clone(),
             collector,
         })
         .map_err(|_| anyhow!("traces were started before"))?;
@@ -110,6 +114,7 @@ pub(crate) async fn flush() {
     let Some(Export {
         provider,
         collector,
+        ..
     }) = EXPORT.get()
     else {
         return;
@@ -137,11 +142,8 @@ pub(crate) async fn flush() {
 /// Must be called before anything else happens to the span.
 pub fn adopt(span: &Span, parent: Option<(&str, Option<&str>)>) {
     if let Some((traceparent, tracestate)) = parent {
-        let mut carrier = HashMap::from([(PARENT.to_owned(), traceparent.to_owned())]);
-        carrier.extend(tracestate.map(|state| (STATE.to_owned(), state.to_owned())));
-        let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
         // Where nothing is exported there is nobody to tell.
-        let _ = span.set_parent(context);
+        let _ = span.set_parent(elsewhere(traceparent, tracestate));
     }
     let id = parent
         .and_then(|(traceparent, _)| traceparent.split('-').nth(1).map(str::to_owned))
@@ -156,6 +158,31 @@ pub fn adopt(span: &Span, parent: Option<(&str, Option<&str>)>) {
         registry.span(span)?.extensions_mut().replace(TraceId(id));
         Some(())
     });
+}
+
+/// Exports a span that is over already: what happened where nobody could watch it, such as a wait.
+pub fn past(
+    name: &'static str,
+    (traceparent, tracestate): (&str, Option<&str>),
+    (from, to): (SystemTime, SystemTime),
+    attributes: impl IntoIterator<Item = (&'static str, String)>,
+) {
+    let Some(Export { tracer, .. }) = EXPORT.get() else {
+        return;
+    };
+    let attributes = attributes.into_iter();
+    let builder = SpanBuilder::from_name(name)
+        .with_start_time(from)
+        .with_attributes(attributes.map(|(key, value)| KeyValue::new(key, value)));
+    let mut span = tracer.build_with_context(builder, &elsewhere(traceparent, tracestate));
+    span.end_with_timestamp(to);
+}
+
+/// The context of a span in another process, or of one that is over.
+fn elsewhere(traceparent: &str, tracestate: Option<&str>) -> Context {
+    let mut carrier = HashMap::from([(PARENT.to_owned(), traceparent.to_owned())]);
+    carrier.extend(tracestate.map(|state| (STATE.to_owned(), state.to_owned())));
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier)
 }
 
 /// Where a span is in its trace, for those who go on with it elsewhere. `None` if nothing is exported.

@@ -16,7 +16,7 @@ use broker::{
     ConsumerConfig, DurabilityArgs, Preflight, Producer, ProducerConfig, Pulse, Redis,
     RedisBackend, Spans, WorkerCard,
 };
-use service::{Readiness, health, lifecycle::Handle, listen, traces};
+use service::{Readiness, health, lifecycle::Handle, listen, traces, vitals};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -26,7 +26,7 @@ use crate::{
     abort::AbortOnDrop,
     metrics::MetricsLayer,
     panic::{self, on_panic},
-    trace::adopt,
+    trace::{adopt, waited},
 };
 
 /// Where health is served unless said otherwise.
@@ -82,7 +82,8 @@ impl App {
             "worker starts"
         );
         let readiness = Readiness::new();
-        let mut metrics = prometheus_client::registry::Registry::default();
+        let mut metrics = vitals::registry("worker", &readiness);
+        self.redis.register(&mut metrics);
         let (ready, mut is_ready) = watch::channel(false);
         let check = readiness.check("claims");
         let soft = lifecycle.soft();
@@ -113,7 +114,7 @@ impl App {
         self.spawn_monitor(
             lifecycle,
             (ready, pulse),
-            MetricsLayer::new(&mut metrics),
+            MetricsLayer::new(&mut metrics, self.registry.kinds()),
             over.clone(),
         );
         let router = health::router(readiness, Arc::new(metrics));
@@ -169,6 +170,7 @@ impl App {
                 spans: Spans {
                     all: traces::is_on(),
                     adopt,
+                    waited,
                 },
                 ..ConsumerConfig::new(&self.name, lifecycle.hard())
             });

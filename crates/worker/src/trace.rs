@@ -1,5 +1,8 @@
-//! Ties the span of an attempt to the trace that its job came with.
+//! Ties the spans of an attempt, and of the wait for it, to the trace that its job came with.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use broker::Waited;
 use protocol::TraceContext;
 use service::traces;
 use tracing::Span;
@@ -8,6 +11,18 @@ use tracing::Span;
 pub(crate) fn adopt(span: &Span, trace: Option<&TraceContext>) {
     let parent = trace.map(|trace| (trace.traceparent.as_str(), trace.tracestate.as_deref()));
     traces::adopt(span, parent);
+}
+
+/// Exports the wait of a job, which nobody watched: by the clock of Redis, not by that of this machine.
+pub(crate) fn waited(wait: &Waited<'_>) {
+    let trace = wait.trace;
+    let at = |ms| -> SystemTime { UNIX_EPOCH + Duration::from_millis(ms) };
+    traces::past(
+        "wait",
+        (&trace.traceparent, trace.tracestate.as_deref()),
+        (at(wait.from), at(wait.to.max(wait.from))),
+        [("job.id", wait.id.to_string())],
+    );
 }
 
 #[cfg(test)]

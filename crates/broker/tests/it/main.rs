@@ -18,6 +18,7 @@ mod kinds;
 mod limits;
 mod lines;
 mod memory;
+mod meter;
 mod model;
 mod nodes;
 mod options;

@@ -24,8 +24,11 @@ pub struct Collected {
     pub id: String,
     /// Empty for the first of a trace.
     pub parent: String,
-    /// As OTLP numbers kinds: 1 internal, 4 producer, 5 consumer.
+    /// As OTLP numbers kinds: 1 internal, 3 client, 4 producer, 5 consumer.
     pub kind: i32,
+    /// In nanoseconds since the Unix epoch.
+    pub from: u64,
+    pub to: u64,
     /// 2 is an error.
     pub status: i32,
     pub why: String,
@@ -48,6 +51,12 @@ impl Collector {
             .with_state(Arc::clone(&spans));
         TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
         Self { url, spans }
+    }
+
+    /// How many spans came.
+    pub fn count(&self) -> usize {
+        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.len()
     }
 
     /// All spans of this name, in the order in which they came.
@@ -87,6 +96,8 @@ fn read(group: ResourceSpans) -> Vec<Collected> {
             id: hex(&span.span_id),
             parent: hex(&span.parent_span_id),
             kind: span.kind,
+            from: span.start_time_unix_nano,
+            to: span.end_time_unix_nano,
             status: status.code,
             why: status.message,
             attributes: texts(span.attributes),

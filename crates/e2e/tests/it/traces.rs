@@ -1,6 +1,9 @@
 //! One trace from a frame to its result, in real processes; and that nobody pays for traces who wants none.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use broker::{
     Producer, ProducerConfig, QueueArgs,
@@ -34,8 +37,8 @@ fn exporting(url: &str) -> Settings {
     }
 }
 
-/// Hands in a job that fails twice and came with a trace.
-async fn submit_failing(system: &System) -> JobId {
+/// Hands in a job that fails twice and came with a trace that has these flags.
+async fn submit_failing(system: &System, flags: &str) -> JobId {
     let producer = Producer::spawn(
         system.connect(),
         System::chat(),
@@ -47,7 +50,7 @@ async fn submit_failing(system: &System) -> JobId {
         max_attempts: 2,
         retry: Some(RetryPolicy::Fixed { delay_ms: 1 }),
         trace: Some(TraceContext {
-            traceparent: format!("00-{TRACE}-{SPAN}-01"),
+            traceparent: format!("00-{TRACE}-{SPAN}-{flags}"),
             tracestate: None,
         }),
         ..JobOptions::default()
@@ -97,64 +100,101 @@ fn has(span: &Collected, wanted: &[(&str, &str)]) {
     }
 }
 
+/// The spans of a job's trace, and whose child each is.
+const TREE: [(&str, &str); 6] = [
+    ("frame", ""),
+    ("enqueue", "frame"),
+    ("wait", "frame"),
+    ("attempt", "frame"),
+    ("publish", "attempt"),
+    ("delivery", "frame"),
+];
+
 #[tokio::test]
 async fn a_message_and_its_result_are_one_trace() {
     let collector = Collector::start().await;
-    let system = System::start(exporting(&collector.url)).await;
+    let mut settings = exporting(&collector.url);
+    // The one whose client did not send it makes no span.
+    settings.servers = 2;
+    let mut system = System::start(settings).await;
     let mut client = system.client(0).await;
+    let other = system.client(1).await;
     assert!(client.send("hi").await);
-    settle(&[&client], 1).await;
-    until("the spans came", async || {
-        let names = ["message", "attempt", "settle"];
-        names
-            .iter()
-            .all(|name| !collector.spans(name).is_empty())
-            .then_some(())
-    })
-    .await;
-    let message = collector.only("message");
-    let attempt = collector.only("attempt");
-    let written = collector.only("settle");
+    settle(&[&client, &other], 1).await;
     let record = only_completed(&system).await;
+    let processes = system.servers.iter_mut().chain(&mut system.workers);
+    for process in processes {
+        process.terminate().await;
+    }
     let id = record.id.to_string();
 
-    assert_eq!((message.service.as_str(), message.kind), ("server", 4));
-    assert_eq!(message.parent, "");
+    let all: BTreeMap<_, _> = TREE.map(|(name, _)| (name, collector.only(name))).into();
+    assert_eq!(collector.count(), TREE.len());
+    for (name, parent) in TREE {
+        let span = &all[name];
+        let parent = all.get(parent).map_or("", |parent| &parent.id);
+        assert_eq!(span.parent, parent, "{span:?}");
+        assert_eq!(span.trace, all["frame"].trace, "{span:?}");
+        assert_eq!(span.status, 0, "{span:?}");
+        assert!(span.from <= span.to, "{span:?}");
+        if name != "publish" {
+            has(span, &[("job.id", &id)]);
+        }
+    }
+    let of = |name: &str| (all[name].service.as_str(), all[name].kind);
+    assert_eq!(of("frame"), ("server", 4));
+    assert_eq!(of("enqueue"), ("server", 3));
+    assert_eq!(of("wait"), ("worker", 1));
+    assert_eq!(of("attempt"), ("worker", 5));
+    assert_eq!(of("publish"), ("worker", 3));
+    assert_eq!(of("delivery"), ("server", 5));
+    // One clock: each begins after what it needs.
+    assert!(all["frame"].from <= all["enqueue"].from);
+    assert!(all["enqueue"].from <= all["attempt"].from);
+    assert!(all["attempt"].from <= all["publish"].from);
+    assert!(all["publish"].from <= all["delivery"].from);
+
     has(
-        &message,
+        &all["frame"],
         &[
             ("queue", "chat"),
             ("job.kind", "chat"),
-            ("job.id", &id),
             ("bytes", "2"),
             ("outcome", "accepted"),
         ],
     );
     let trace = record.trace.unwrap();
-    let parent = format!("00-{}-{}-01", message.trace, message.id);
+    let parent = format!("00-{}-{}-01", all["frame"].trace, all["frame"].id);
     assert_eq!((trace.traceparent, trace.tracestate), (parent, None));
-
-    assert_eq!((attempt.service.as_str(), attempt.kind), ("worker", 5));
-    assert_eq!(
-        (&attempt.trace, &attempt.parent),
-        (&message.trace, &message.id)
-    );
+    has(&all["enqueue"], &[("batch", "1")]);
     has(
-        &attempt,
+        &all["attempt"],
         &[
-            ("job.id", &id),
             ("job.kind", "chat"),
             ("job.attempt", "1"),
             ("job.tenant", "public"),
             ("outcome", "completed"),
         ],
     );
-    assert_eq!(
-        (&written.trace, &written.parent),
-        (&message.trace, &attempt.id)
+    has(&all["publish"], &[("written", "true")]);
+    has(
+        &all["delivery"],
+        &[("channel", "chat:lobby"), ("outboxes", "1")],
     );
-    has(&written, &[("written", "true")]);
-    assert_eq!((message.status, attempt.status, written.status), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_trace_that_is_not_sampled_is_not_exported() {
+    let collector = Collector::start().await;
+    let mut system = System::start(Settings {
+        servers: 0,
+        worker_binary: "test-worker",
+        ..exporting(&collector.url)
+    })
+    .await;
+    submit_failing(&system, "00").await;
+    system.workers[0].terminate().await;
+    assert_eq!(collector.count(), 0);
 }
 
 #[tokio::test]
@@ -166,9 +206,12 @@ async fn a_process_that_stops_delivers_its_last_spans() {
     settle(&[&client], 20).await;
     system.workers[0].terminate().await;
     assert_eq!(collector.spans("attempt").len(), 20);
-    assert_eq!(collector.spans("settle").len(), 20);
+    assert_eq!(collector.spans("publish").len(), 20);
+    assert_eq!(collector.spans("wait").len(), 20);
     system.servers[0].terminate().await;
-    assert_eq!(collector.spans("message").len(), 20);
+    for name in ["frame", "enqueue", "delivery"] {
+        assert_eq!(collector.spans(name).len(), 20, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -180,7 +223,7 @@ async fn every_attempt_is_a_child_of_the_trace_that_its_job_came_with() {
         ..exporting(&collector.url)
     })
     .await;
-    let id = submit_failing(&system).await.to_string();
+    let id = submit_failing(&system, "01").await.to_string();
     system.workers[0].terminate().await;
     let attempts = collector.spans("attempt");
     assert_eq!(attempts.len(), 2);
@@ -240,7 +283,7 @@ async fn without_an_endpoint_a_trace_is_only_passed_on() {
     assert_eq!(only_completed(&system).await.trace, None);
     assert_eq!(logged(&system.workers[0], "trace_id"), []);
 
-    submit_failing(&system).await;
+    submit_failing(&system, "01").await;
     let panicked = ("panicked: on purpose".to_owned(), TRACE.to_owned());
     assert_eq!(
         logged(&system.workers[0], "trace_id"),

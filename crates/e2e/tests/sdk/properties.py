@@ -6,6 +6,7 @@ Settings: `url` of the description, `examples` a case, `seed`, `exclude` paths t
 import json
 import subprocess
 import sys
+import tempfile
 
 settings = json.loads(sys.argv[1])
 command = [
@@ -19,7 +20,9 @@ for path in settings.get("exclude", []):
     command += ["--exclude-path", path]
 if settings.get("token"):
     command += ["--header", "Authorization: Bearer " + settings["token"]]
-process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+# What it remembers of failures would be asked again the next time, and belongs to nobody.
+folder = tempfile.TemporaryDirectory()
+process = subprocess.Popen(command, cwd=folder.name, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 said = []
 # Line by line, so that who waits sees that it goes on.
 for line in process.stdout:

@@ -14,9 +14,6 @@ use super::{
     schema,
 };
 
-/// How many points there are at most.
-const MOST: u64 = 1_500;
-
 /// Since when, and in what steps.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -102,10 +99,6 @@ pub(super) async fn history(
         return Err(Problem::malformed(
             "`step_ms` is whole minutes, a day at most",
         ));
-    }
-    if since_ms / step_ms > MOST {
-        let why = format!("these would be more than {MOST} steps: choose longer ones");
-        return Err(Problem::malformed(why));
     }
     admin.expect(&queue).await?;
     let minutes = async {

@@ -8,7 +8,7 @@ use std::{
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use broker::{Browse, JobFilter, JobPlace};
-use protocol::{Failure, FailureCode, JobRecord, JobState, Kind, Tenant};
+use protocol::{FailureCode, JobRecord, JobState, Kind, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -17,6 +17,7 @@ use super::{
     extract::{Asked, OfId, OfJob, OfQueue},
     schema,
 };
+use crate::whole::Whole;
 
 /// How long a page is looked for where few jobs fit; what it has not come to is on the next.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -158,31 +159,8 @@ pub(super) async fn find(
     found(job.map_err(|error| admin.problem(&error))?)
 }
 
-/// All that is known of a job, for operators.
-#[derive(Serialize)]
-pub(super) struct Whole {
-    #[serde(flatten)]
-    job: JobRecord,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<WithPlace>,
-}
-
-/// What went wrong, and where.
-#[derive(Serialize)]
-struct WithPlace {
-    #[serde(flatten)]
-    error: Failure,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backtrace: Option<String>,
-}
-
 fn found(job: Option<JobRecord>) -> Result<Json<Whole>, Problem> {
-    let mut job = job.ok_or_else(no_job)?;
-    let error = job.error.take().map(|mut error| WithPlace {
-        backtrace: error.backtrace.take(),
-        error,
-    });
-    Ok(Json(Whole { job, error }))
+    job.map(|job| Json(job.into())).ok_or_else(no_job)
 }
 
 /// There is none.

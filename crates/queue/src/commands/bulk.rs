@@ -95,16 +95,18 @@ async fn go_through(
         .await
         .map_err(fault)?;
     let total = filter.states.iter().map(|state| counts.get(*state)).sum();
+    let now = console.inspector.now().await.map_err(fault)?;
+    let wanted = filter.filters.at(now);
     let mut progress = Progress::new(verb.name(), total);
     let mut gone = 0;
     for state in &filter.states {
         let mut scan = console.inspector.scan(&filter.queue, *state);
-        while let Some(page) = scan.page().await.map_err(fault)? {
+        while let Some(page) = scan.records().await.map_err(fault)? {
             gone += page.len() as u64;
             let left = filter.limit.unwrap_or(u64::MAX) - tally.matched;
             let ids: Vec<_> = page
                 .iter()
-                .filter(|job| filter.lets_through(job))
+                .filter(|job| wanted.fits(job) && !verb.is_vain(job))
                 .map(|job| job.id)
                 .take(usize::try_from(left).unwrap_or(usize::MAX))
                 .collect();

@@ -10,7 +10,11 @@ use crate::{console::Console, fault::Fault};
 
 /// Options of `queue cancel`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "\
+#[command(
+    override_usage = "\
+queue cancel [OPTIONS] <ID>...
+       queue cancel [OPTIONS] --queue <QUEUE> [FILTERS]",
+    after_help = "\
 A job that waits or is delayed ends at once. Of an active one the worker is told: its handler has
 a while to end, and the job's last event says how it did. --state is waiting, delayed or active.
 
@@ -18,7 +22,8 @@ Examples:
   queue cancel 01ARZ3NDEKTSV4RRFFQ69G5FAV
   queue cancel --queue chat --state waiting,delayed --tenant acme
   queue cancel --queue chat --state active --older-than 1h --dry-run
-  queue cancel --queue chat --state waiting --all")]
+  queue cancel --queue chat --state waiting --all"
+)]
 pub struct CancelArgs {
     /// Which jobs, and what is kept of them.
     #[command(flatten)]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{console::Console, fault::Fault, output};
 
-/// What became of one of the jobs.
+/// What became of one of the jobs, or would become of it.
 #[derive(Serialize)]
 struct Changed {
     id: JobId,
@@ -29,6 +29,8 @@ struct Changed {
     #[serde(skip)]
     verb: Verb,
     #[serde(skip)]
+    dry_run: bool,
+    #[serde(skip)]
     done: Done,
 }
 
@@ -36,6 +38,13 @@ impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, verb) = (self.id, self.verb);
         match (self.done, &self.queue) {
+            (Done::Yes, _) if self.dry_run => {
+                write!(f, "{id} would be {}; nothing was changed", verb.done())
+            }
+            (Done::Requested, _) if self.dry_run => write!(
+                f,
+                "{id} is active: its worker would be told; nothing was changed"
+            ),
             (Done::Yes, Some(queue)) if verb == Verb::Retry => {
                 write!(f, "{id} waits again in queue {queue}")
             }
@@ -67,10 +76,11 @@ pub(super) async fn change(console: &Console, verb: Verb, args: ChangeArgs) -> R
         keep,
     } = args;
     let control = console.control(keep);
+    let dry_run = selection.dry_run;
     if selection.ids.is_empty() {
         let filter = selection.filter(verb)?;
         let manner = Manner {
-            dry_run: selection.dry_run,
+            dry_run,
             json: selection.json,
         };
         return bulk(console, &control, verb, &filter, manner).await;
@@ -78,7 +88,9 @@ pub(super) async fn change(console: &Console, verb: Verb, args: ChangeArgs) -> R
     let mut changed = Vec::with_capacity(selection.ids.len());
     let mut result = Ok(());
     for id in selection.ids {
-        let one = match change_one(console, &control, verb, id, selection.queue.as_ref()).await {
+        let queue = selection.queue.as_ref();
+        let control = (!dry_run).then_some(&control);
+        let one = match change_one(console, control, verb, id, queue).await {
             Ok(one) => one,
             // What was done until now is told all the same.
             Err(fault) => {
@@ -97,29 +109,42 @@ pub(super) async fn change(console: &Console, verb: Verb, args: ChangeArgs) -> R
         changed.push(one);
     }
     if selection.json {
-        console.out.json(&json!({ "jobs": changed }))?;
+        console
+            .out
+            .json(&json!({ "verb": verb.name(), "dry_run": dry_run, "jobs": changed }))?;
     }
     result
 }
 
+/// Does it to one job; without a control it only looks what would come of it.
 async fn change_one(
     console: &Console,
-    control: &Control,
+    control: Option<&Control>,
     verb: Verb,
     id: JobId,
     queue: Option<&QueueName>,
 ) -> Result<Changed, Fault> {
-    let queue = match queue {
-        Some(queue) => Some(queue.clone()),
-        None => find(console, id, None).await?.map(|record| record.queue),
+    let record = match (control, queue) {
+        // The script finds out by itself.
+        (Some(_), Some(_)) => None,
+        _ => find(console, id, queue).await?,
     };
-    let done = match &queue {
-        None => Done::NotFound,
-        Some(queue) => {
+    let queue = match &record {
+        Some(record) => Some(record.queue.clone()),
+        None => queue.filter(|_| control.is_some()).cloned(),
+    };
+    let done = match (control, &queue, record) {
+        (Some(control), Some(queue), _) => {
             let done = verb.apply(control, queue, None, &[id]).await;
             let done = done.map_err(|error| console.fault(&error))?;
             done.first().copied().unwrap_or(Done::NotFound)
         }
+        (None, _, Some(record)) => match record.state {
+            JobState::Active if verb == Verb::Cancel => Done::Requested,
+            state if verb.states().contains(&state) => Done::Yes,
+            state => Done::Conflict(state),
+        },
+        _ => Done::NotFound,
     };
     let (outcome, state) = match done {
         Done::Yes => (verb.outcome(), None),
@@ -133,6 +158,7 @@ async fn change_one(
         outcome,
         state,
         verb,
+        dry_run: control.is_none(),
         done,
     })
 }

@@ -6,6 +6,7 @@ use protocol::{JobState, QueueName};
 
 use super::{
     bulk::{Manner, bulk},
+    filters::Filters,
     selection::Filter,
     verb::Verb,
 };
@@ -49,10 +50,7 @@ pub(crate) async fn drain(console: &Console, args: DrainArgs) -> Result<(), Faul
     let filter = Filter {
         queue: args.queue,
         states,
-        kind: None,
-        tenant: None,
-        error: None,
-        older_than: None,
+        filters: Filters::default(),
         limit: None,
     };
     let manner = Manner {

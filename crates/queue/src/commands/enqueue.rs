@@ -1,15 +1,9 @@
 //! `queue enqueue`: hands in one job, and if wanted waits for its end. For operators; programs have `broker::Producer`.
 
-use std::{
-    io::Read as _,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{io::Read as _, time::UNIX_EPOCH};
 
 use broker::{Producer, ProducerConfig, QueueArgs, Receipt, SubmitError};
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::Args;
 use protocol::{
     Channel, IdempotencyKey, Job, JobOptions, Kind, Priority, QueueName, RetryPolicy, Tenant,
     Topic,
@@ -18,11 +12,8 @@ use protocol::{
 use serde_json::{json, value::RawValue};
 use tokio_util::task::TaskTracker;
 
+use super::{follow::Waiter, priority::priorities};
 use crate::{Millis, console::Console, fault::Fault, output};
-
-mod wait;
-
-use wait::Waiter;
 
 /// Options of `queue enqueue`.
 #[derive(Args, Clone, Debug)]
@@ -46,7 +37,7 @@ pub struct EnqueueArgs {
     #[arg(long, default_value = "chat")]
     pub queue: QueueName,
     /// Which line it waits in
-    #[arg(long, default_value = "normal", value_parser = priority())]
+    #[arg(long, default_value = "normal", value_parser = priorities())]
     pub priority: Priority,
     /// How long it must wait: 500ms, 10s, 5m, 2h, 7d
     #[arg(long, value_name = "TIME", conflicts_with = "run_at")]
@@ -91,14 +82,6 @@ pub struct EnqueueArgs {
         next_help_heading = "What is kept: as it is set for all processes"
     )]
     pub keep: QueueArgs,
-}
-
-pub(super) fn priority() -> impl TypedValueParser<Value = Priority> {
-    PossibleValuesParser::new(["high", "normal", "low"]).map(|name| match name.as_str() {
-        "high" => Priority::High,
-        "low" => Priority::Low,
-        _ => Priority::Normal,
-    })
 }
 
 fn patience(text: &str) -> Result<Millis, String> {
@@ -184,7 +167,11 @@ pub(crate) async fn enqueue(console: &Console, args: EnqueueArgs) -> Result<(), 
     tell(console, &args.queue, &receipt, args.json)?;
     match waiter {
         None => Ok(()),
-        Some(waiter) => waiter.until_over(&receipt, args.json).await,
+        Some(waiter) => {
+            waiter
+                .until_over(receipt.id, receipt.duplicate, args.json)
+                .await
+        }
     }
 }
 
@@ -254,12 +241,6 @@ fn tell(console: &Console, queue: &QueueName, receipt: &Receipt, json: bool) -> 
         ));
     }
     Ok(())
-}
-
-impl Millis {
-    const fn duration(self) -> Duration {
-        Duration::from_millis(self.0)
-    }
 }
 
 #[cfg(test)]

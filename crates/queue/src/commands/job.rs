@@ -5,23 +5,37 @@ use std::fmt::Write as _;
 use clap::Args;
 use protocol::{JobId, JobRecord, Priority, QueueName, RetryPolicy};
 
-use super::jobs::spent;
+use super::{follow, jobs::spent};
 use crate::{
     Millis,
     console::Console,
     fault::Fault,
     text::{age, escape, json},
+    whole::Whole,
 };
 
 /// Options of `queue job`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+With --follow the exit code is 1 unless the job completes.
+
+Examples:
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV --follow
+  queue job 01ARZ3NDEKTSV4RRFFQ69G5FAV --json | jq .payload")]
 pub struct JobArgs {
     /// The job
     pub id: JobId,
     /// The queue that it is in; all are searched without
     #[arg(long)]
     pub queue: Option<QueueName>,
-    /// Print JSON, for programs
+    /// Print its events, as far as its channel's log has them
+    #[arg(long)]
+    pub events: bool,
+    /// Print its events, and those to come until it ends
+    #[arg(long, conflicts_with = "events")]
+    pub follow: bool,
+    /// Print JSON, for programs: the job, or a line for each event
     #[arg(long)]
     pub json: bool,
 }
@@ -30,8 +44,14 @@ pub(crate) async fn job(console: &Console, args: &JobArgs) -> Result<(), Fault> 
     let record = find(console, args.id, args.queue.as_ref())
         .await?
         .ok_or(Fault::NoJob(args.id))?;
+    if args.events {
+        return follow::events(console, &record, args.json).await;
+    }
+    if args.follow {
+        return follow::to_the_end(console, &record, args.json).await;
+    }
     if args.json {
-        return console.out.json(&record);
+        return console.out.json(&Whole::from(record));
     }
     console.out.print(&portrait(&record, age::now_ms()))
 }
@@ -49,7 +69,7 @@ pub(super) async fn find(
     found.map_err(|error| console.fault(&error))
 }
 
-fn portrait(record: &JobRecord, now: u64) -> String {
+pub(super) fn portrait(record: &JobRecord, now: u64) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{name:<10}{}", escape::line(value));
@@ -102,6 +122,10 @@ fn portrait(record: &JobRecord, now: u64) -> String {
         // An error may have several lines of its own, such as a backtrace.
         for (n, part) in error.to_string().lines().enumerate() {
             line(if n == 0 { "Error" } else { "" }, part);
+        }
+        let place = error.backtrace.as_deref().unwrap_or_default();
+        for (n, part) in place.lines().enumerate() {
+            line(if n == 0 { "Where" } else { "" }, part);
         }
     }
     match &record.payload {
@@ -156,7 +180,7 @@ mod tests {
 
     #[test]
     fn everything_is_said() {
-        let record: JobRecord = serde_json::from_str(
+        let mut record: JobRecord = serde_json::from_str(
             r#"{"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","queue":"chat","kind":"say","state":"failed","tenant":"public",
             "topic":"lobby","priority":"high","attempt":4,"handed_back":1,"max_attempts":3,"worker":"w\u001b[2J",
             "created_at":1714979289123,"started_at":1714979290000,"finished_at":1714979291000,
@@ -166,6 +190,8 @@ mod tests {
             "payload":{"msg":"hi"},"result":7,"error":{"code":"panic","message":"one\n  at \u0007two"}}"#,
         )
         .unwrap();
+        let failure = record.error.take().unwrap();
+        record.error = Some(failure.at("at say.rs:7\nat main.rs:1"));
         let expected = "\
 Job       01ARZ3NDEKTSV4RRFFQ69G5FAV
 Queue     chat
@@ -188,6 +214,8 @@ Output    after offset 12 of its channel
 Trace     00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 Error     panic: one
             at \\u{7}two
+Where     at say.rs:7
+          at main.rs:1
 Payload
 {
   \"msg\": \"hi\"

@@ -27,11 +27,11 @@ holds for each.
 Examples:
   queue limits chat
   queue limits chat --max-active 50 --rate 100/s
-  queue limits chat --tenant-max-active 5 --tenant-rate 20/s   for each tenant
-  queue limits chat --tenant acme --rate 200/m                 for one
-  queue limits chat --tenant acme --clear                      as all others again
-  queue limits chat --rate none                                takes one away
-  queue limits chat --clear                                    all but those of single tenants")]
+  queue limits chat --tenant-max-active 5 --tenant-rate 20/s   # for each tenant
+  queue limits chat --tenant acme --rate 200/m                 # for one
+  queue limits chat --tenant acme --clear                      # as all others again
+  queue limits chat --rate none                                # takes one away
+  queue limits chat --clear                                    # all but those of single tenants")]
 pub struct LimitsArgs {
     /// The queue
     pub queue: QueueName,

@@ -14,7 +14,7 @@ A paused queue takes jobs and runs none; what runs already goes on.
 
 Examples:
   queue pause chat
-  queue pause reports --create     before its first job")]
+  queue pause reports --create     # before its first job")]
 pub struct PauseArgs {
     /// The queue
     pub queue: QueueName,
@@ -28,6 +28,9 @@ pub struct PauseArgs {
 
 /// Options of `queue resume`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  queue resume chat")]
 pub struct ResumeArgs {
     /// The queue
     pub queue: QueueName,

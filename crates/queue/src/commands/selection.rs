@@ -1,56 +1,55 @@
 //! Which jobs a command is for: those with the given ids, or all that a filter lets through.
 
-use broker::JobSummary;
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use protocol::{FailureCode, JobId, JobState, Kind, QueueName, Tenant};
+use protocol::{JobId, JobState, QueueName};
 
-use super::verb::Verb;
-use crate::{Millis, fault::Fault};
+use super::{filters::Filters, verb::Verb};
+use crate::fault::Fault;
 
 /// Which jobs.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
     /// The jobs; without any, those of --queue that the filters let through
+    #[arg(value_name = "ID", conflicts_with_all = FILTERS)]
     pub ids: Vec<JobId>,
     /// The queue that they are in; ids are searched in all without
     #[arg(long)]
     pub queue: Option<QueueName>,
     /// Only jobs in this state, or in several with commas between
-    #[arg(long, value_delimiter = ',', value_parser = states(), conflicts_with = "ids", help_heading = "Filters")]
+    #[arg(long, value_delimiter = ',', value_parser = states(), help_heading = "Filters")]
     pub state: Vec<JobState>,
-    /// Only jobs of this kind
-    #[arg(long, conflicts_with = "ids", help_heading = "Filters")]
-    pub kind: Option<Kind>,
-    /// Only jobs of this tenant
-    #[arg(long, conflicts_with = "ids", help_heading = "Filters")]
-    pub tenant: Option<Tenant>,
-    /// Only jobs whose latest attempt failed with this code, as `timeout` or `lease_lost`
-    #[arg(long, value_name = "CODE", value_parser = code, conflicts_with = "ids", help_heading = "Filters")]
-    pub error: Option<FailureCode>,
-    /// Only jobs that have been over, or running, or else in the queue, for this long: 30s, 10m, 2h, 7d
-    #[arg(
-        long,
-        value_name = "TIME",
-        conflicts_with = "ids",
-        help_heading = "Filters"
-    )]
-    pub older_than: Option<Millis>,
+    /// What must be true of them.
+    #[command(flatten)]
+    pub filters: Filters,
     /// Only so many, from the oldest that are over or the first in line
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "ids", help_heading = "Filters")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Filters")]
     pub limit: Option<u64>,
     /// All of them: needed when nothing but the state says which
-    #[arg(long, conflicts_with = "ids", help_heading = "Filters")]
+    #[arg(long, help_heading = "Filters")]
     pub all: bool,
     /// Change nothing, and say how many it would be
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     pub dry_run: bool,
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }
+
+/// What says which jobs, where ids do not.
+const FILTERS: [&str; 9] = [
+    "state",
+    "kind",
+    "tenant",
+    "error",
+    "text",
+    "older_than",
+    "newer_than",
+    "limit",
+    "all",
+];
 
 /// The names of all states.
 pub(super) fn states() -> impl TypedValueParser<Value = JobState> {
@@ -58,20 +57,12 @@ pub(super) fn states() -> impl TypedValueParser<Value = JobState> {
         .try_map(|name| name.parse::<JobState>())
 }
 
-fn code(name: &str) -> Result<FailureCode, String> {
-    // It lists the codes.
-    serde_json::from_value(name.into()).map_err(|error| error.to_string())
-}
-
-/// A filter over the jobs of one queue.
+/// Jobs of one queue that something is done to.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
     pub(super) queue: QueueName,
     pub(super) states: Vec<JobState>,
-    pub(super) kind: Option<Kind>,
-    pub(super) tenant: Option<Tenant>,
-    pub(super) error: Option<FailureCode>,
-    pub(super) older_than: Option<Millis>,
+    pub(super) filters: Filters,
     pub(super) limit: Option<u64>,
 }
 
@@ -89,7 +80,7 @@ impl Selection {
             names.join(", ")
         };
         let states = match self.state.as_slice() {
-            [] if verb == Verb::Retry => vec![JobState::Failed],
+            [] if !verb.usual().is_empty() => verb.usual().to_vec(),
             [] => {
                 return usage(format!(
                     "{name} jobs in which --state? Say one or more of {}",
@@ -111,38 +102,15 @@ impl Selection {
                 .copied()
                 .filter(|state| states.contains(state))
                 .collect(),
-            kind: self.kind.clone(),
-            tenant: self.tenant.clone(),
-            error: self.error,
-            older_than: self.older_than,
+            filters: self.filters.clone(),
             limit: self.limit,
         };
-        if !self.all && !filter.narrows() {
+        if !self.all && self.limit.is_none() && !self.filters.narrow() {
             return usage(format!(
-                "this would {name} every such job of queue {}: narrow it by a filter, or say --all",
+                "{name} would be for every such job of queue {}: narrow it by a filter, or say --all",
                 filter.queue
             ));
         }
         Ok(filter)
-    }
-}
-
-impl Filter {
-    fn narrows(&self) -> bool {
-        self.kind.is_some()
-            || self.tenant.is_some()
-            || self.error.is_some()
-            || self.older_than.is_some()
-            || self.limit.is_some()
-    }
-
-    pub(super) fn lets_through(&self, job: &JobSummary) -> bool {
-        self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
-            && self
-                .tenant
-                .as_ref()
-                .is_none_or(|tenant| *tenant == job.tenant)
-            && self.error.is_none_or(|code| job.error == Some(code))
-            && self.older_than.is_none_or(|Millis(ms)| job.age_ms >= ms)
     }
 }

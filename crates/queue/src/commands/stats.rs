@@ -1,203 +1,147 @@
-//! `queue stats`: how many jobs are where, and what happened so far. Changes nothing.
+//! `queue stats`: how many jobs are where, how it goes, and what happened so far or lately. Changes nothing.
 
-use broker::QueueSettings;
+use broker::{MINUTE_MS, QueueSettings, Vitals};
 use clap::Args;
-use comfy_table::{Cell, CellAlignment};
-use protocol::JobState;
+use protocol::QueueName;
 use serde::Serialize;
 use serde_json::json;
 
-use super::tenants::shown;
 use crate::{
-    QueueStats,
-    console::Console,
-    fault::Fault,
-    survey::survey,
-    table::{Look, align_numbers, number, table, text},
+    Millis, QueueStats, console::Console, fault::Fault, output, survey::survey, table::Look,
+    text::age,
 };
+
+mod history;
+mod tables;
+
+use history::History;
+
+/// How many bars a table has at most, and points a program gets.
+const BARS: u64 = 24;
+const POINTS: u64 = 60;
 
 /// Options of `queue stats`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+How long jobs wait and run is that of the newest 250 that completed. What happened --since a time
+comes from what running managers keep each minute, for three days.
+
+Examples:
+  queue stats
+  queue stats chat --since 1h
+  queue stats --json | jq '.queues[] | {queue, failed: .jobs.failed}'
+  queue stats --since 1d --json | jq '.queues[].history.kinds'")]
 pub struct StatsArgs {
+    /// The queue; all without
+    pub queue: Option<QueueName>,
+    /// Show what happened in this time, and to which kinds: 10m, 1h, 3d
+    #[arg(long, value_name = "TIME", value_parser = Millis::kept)]
+    pub since: Option<Millis>,
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }
 
-/// A queue's figures and what is set for it, for programs.
+/// All that is shown of a queue.
 #[derive(Serialize)]
-struct WithSettings<'a> {
+struct Shown {
     #[serde(flatten)]
-    stats: &'a QueueStats,
-    settings: &'a QueueSettings,
+    stats: QueueStats,
+    settings: QueueSettings,
+    #[serde(flatten)]
+    vitals: Vitals,
+    /// Nothing unless it was asked for and anything is known.
+    history: Option<History>,
 }
 
 pub(crate) async fn stats(console: &Console, args: &StatsArgs) -> Result<(), Fault> {
+    // A name that no queue has is said to be one.
+    if let Some(queue) = &args.queue {
+        console.expect(queue, false).await?;
+    }
     let stats = survey(&console.inspector)
         .await
         .map_err(|error| console.fault(&error))?;
-    let mut settings = Vec::with_capacity(stats.len());
-    for QueueStats { queue, .. } in &stats {
-        let set = console.inspector.settings(queue).await;
-        settings.push(set.map_err(|error| console.fault(&error))?);
+    let mut queues = Vec::with_capacity(stats.len());
+    for stats in stats {
+        if args
+            .queue
+            .as_ref()
+            .is_none_or(|queue| *queue == stats.queue)
+        {
+            queues.push(look(console, args, stats).await?);
+        }
     }
     if args.json {
-        let queues: Vec<_> = stats
-            .iter()
-            .zip(&settings)
-            .map(|(stats, settings)| WithSettings { stats, settings })
-            .collect();
         return console.out.json(&json!({ "queues": queues }));
     }
-    if stats.is_empty() {
+    if queues.is_empty() {
         let prefix = console.redis.prefix();
         return console.out.print(&format!(
             "No queue has had a job yet (key prefix `{prefix}`).\n"
         ));
     }
     let look = Look::of(&console.out);
-    console.out.print(&format!(
-        "{}\n{}{}",
-        depths(look, &stats),
-        totals(look, &stats),
-        in_force(look, &stats, &settings)
-    ))
-}
-
-fn depths(look: Look, stats: &[QueueStats]) -> String {
-    let header = [
-        "JOBS NOW",
-        "WAITING",
-        "DELAYED",
-        "ACTIVE",
-        "COMPLETED",
-        "FAILED",
-        "CANCELLED",
+    let happened = match args.since {
+        Some(since) => tables::lately(look, &queues, since),
+        None => tables::so_far(look, &queues),
+    };
+    let shown = [
+        tables::depths(look, &queues),
+        tables::times(look, &queues),
+        happened,
+        tables::in_force(look, &queues),
     ];
-    let mut table = table(look, &header);
-    align_numbers(&mut table);
-    for QueueStats { queue, jobs, .. } in stats {
-        let mut row = vec![Cell::new(queue)];
-        row.extend(JobState::ALL.map(|state| number(jobs.get(state), state == JobState::Failed)));
-        table.add_row(row);
+    let shown: Vec<_> = shown
+        .into_iter()
+        .filter(|table| !table.is_empty())
+        .collect();
+    console.out.print(&shown.join("\n"))?;
+    if let Some(since) = args.since {
+        short_of(&queues, since);
     }
-    text(&table)
+    Ok(())
 }
 
-fn totals(look: Look, stats: &[QueueStats]) -> String {
-    let header = [
-        "SO FAR",
-        "ENQUEUED",
-        "COMPLETED",
-        "FAILED",
-        "RETRIED",
-        "HANDED BACK",
-        "LOST",
-        "STALE",
-    ];
-    let mut table = table(look, &header);
-    align_numbers(&mut table);
-    for QueueStats { queue, totals, .. } in stats {
-        table.add_row([
-            Cell::new(queue),
-            number(totals.enqueued, false),
-            number(totals.completed, false),
-            number(totals.failed, true),
-            number(totals.retried, false),
-            number(totals.handed_back, false),
-            number(totals.lost, true),
-            number(totals.stale, true),
-        ]);
-    }
-    text(&table)
+async fn look(console: &Console, args: &StatsArgs, stats: QueueStats) -> Result<Shown, Fault> {
+    let fault = |error| console.fault(&error);
+    let inspector = &console.inspector;
+    let settings = inspector.settings(&stats.queue).await.map_err(fault)?;
+    let vitals = inspector.vitals(&stats.queue).await.map_err(fault)?;
+    let history = match args.since {
+        None => None,
+        Some(Millis(ms)) => {
+            let since = inspector.now().await.map_err(fault)?.saturating_sub(ms);
+            // The minute that had begun by then.
+            let since = since - since % MINUTE_MS;
+            let minutes = inspector.minutes(&stats.queue, since).await;
+            let most = if args.json { POINTS } else { BARS };
+            History::of(&minutes.map_err(fault)?, most)
+        }
+    };
+    Ok(Shown {
+        stats,
+        settings,
+        vitals,
+        history,
+    })
 }
 
-/// What is set for queues for which anything is; nothing where nothing is.
-fn in_force(look: Look, stats: &[QueueStats], settings: &[QueueSettings]) -> String {
-    let header = [
-        "LIMITS",
-        "PAUSED",
-        "WAITING",
-        "BYTES",
-        "ACTIVE",
-        "RATE",
-        "TENANT WAITING",
-        "TENANT ACTIVE",
-        "TENANT RATE",
-    ];
-    let mut table = table(look, &header);
-    align_numbers(&mut table);
-    let set = stats
-        .iter()
-        .zip(settings)
-        .filter(|(_, settings)| **settings != QueueSettings::default());
-    for (QueueStats { queue, .. }, settings) in set {
-        let tenants = &settings.tenants;
-        let cells = [
-            if settings.paused { "yes" } else { "no" }.to_owned(),
-            shown(settings.max_waiting, "-"),
-            shown(settings.max_bytes, "-"),
-            shown(settings.max_active, "-"),
-            shown(settings.rate, "-"),
-            shown(tenants.max_waiting, "-"),
-            shown(tenants.max_active, "-"),
-            shown(tenants.rate, "-"),
-        ];
-        let mut row = vec![Cell::new(queue)];
-        row.extend(cells.map(|cell| Cell::new(cell).set_alignment(CellAlignment::Right)));
-        table.add_row(row);
-    }
-    if table.row_count() == 0 {
-        return String::new();
-    }
-    format!("\n{}", text(&table))
-}
-
-#[cfg(test)]
-mod tests {
-    use broker::{Counts, QueueSettings, Totals};
-    use protocol::QueueName;
-
-    use super::{depths, in_force, totals};
-    use crate::{QueueStats, table::Look};
-
-    #[test]
-    fn both_tables_read_as_expected() {
-        let stats = [QueueStats {
-            queue: QueueName::new("chat").unwrap(),
-            jobs: Counts {
-                waiting: 1_234,
-                failed: 2,
-                ..Counts::default()
-            },
-            totals: Totals {
-                enqueued: 56_789,
-                lost: 1,
-                ..Totals::default()
-            },
-        }];
-        let expected = "\
-JOBS NOW  WAITING  DELAYED  ACTIVE  COMPLETED  FAILED  CANCELLED
-chat         1234        0       0          0       2          0
-";
-        assert_eq!(depths(Look::default(), &stats), expected);
-        let expected = "\
-SO FAR  ENQUEUED  COMPLETED  FAILED  RETRIED  HANDED BACK  LOST  STALE
-chat       56789          0       0        0            0     1      0
-";
-        assert_eq!(totals(Look::default(), &stats), expected);
-        let nothing = QueueSettings::default();
-        assert_eq!(in_force(Look::default(), &stats, &[nothing]), "");
-        let paused = QueueSettings {
-            paused: true,
-            max_active: Some(50),
-            rate: "100/s".parse().ok(),
-            ..nothing
-        };
-        let expected = "
-LIMITS  PAUSED  WAITING  BYTES  ACTIVE   RATE  TENANT WAITING  TENANT ACTIVE  TENANT RATE
-chat       yes        -      -      50  100/s               -              -            -
-";
-        assert_eq!(in_force(Look::default(), &stats, &[paused]), expected);
+/// Says of which queues less is known than was asked for.
+fn short_of(queues: &[Shown], Millis(since): Millis) {
+    for Shown { stats, history, .. } in queues {
+        let queue = &stats.queue;
+        match history {
+            None => output::complain(&format!(
+                "nothing is known of queue {queue} yet: a running manager keeps each minute"
+            )),
+            Some(History { from, to, .. }) if to - from < since => {
+                let known = to - from;
+                // Whole minutes, where there is one.
+                let known = age::span(known - known % MINUTE_MS.min(known.max(1)));
+                output::complain(&format!("of queue {queue} the last {known} are known"));
+            }
+            Some(_) => {}
+        }
     }
 }

@@ -26,7 +26,7 @@ pub struct TenantsArgs {
     /// The queue
     pub queue: QueueName,
     /// How many tenants to list at most
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
     /// Print JSON, for programs
     #[arg(long)]

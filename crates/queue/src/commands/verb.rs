@@ -1,7 +1,7 @@
-//! What `retry`, `cancel` and `delete` do to a job, and which jobs they are for.
+//! What `retry`, `cancel`, `delete`, `run-now` and `priority` do to a job, and which jobs they are for.
 
 use broker::{Control, Done};
-use protocol::{JobId, JobState, QueueName};
+use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
 
 use JobState::{Active, Cancelled, Completed, Delayed, Failed, Waiting};
 
@@ -10,10 +10,12 @@ pub(crate) enum Verb {
     Retry,
     Cancel,
     Delete,
-    /// Puts delayed jobs in line.
-    RunNow,
     /// Cancels what waits, and nothing that runs.
     Drain,
+    /// Puts delayed jobs in line.
+    RunNow,
+    /// Moves jobs to another line.
+    Priority(Priority),
 }
 
 impl Verb {
@@ -22,8 +24,9 @@ impl Verb {
             Self::Retry => "retry",
             Self::Cancel => "cancel",
             Self::Delete => "delete",
-            Self::RunNow => "run-now",
             Self::Drain => "drain",
+            Self::RunNow => "run-now",
+            Self::Priority(_) => "priority",
         }
     }
 
@@ -31,9 +34,12 @@ impl Verb {
     pub(crate) const fn done(self) -> &'static str {
         match self {
             Self::Retry => "in line again",
-            Self::RunNow => "in line",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
+            Self::RunNow => "in line",
+            Self::Priority(Priority::High) => "moved to high priority",
+            Self::Priority(Priority::Normal) => "moved to normal priority",
+            Self::Priority(Priority::Low) => "moved to low priority",
         }
     }
 
@@ -43,6 +49,7 @@ impl Verb {
             Self::Retry | Self::RunNow => "queued",
             Self::Cancel | Self::Drain => "cancelled",
             Self::Delete => "deleted",
+            Self::Priority(_) => "moved",
         }
     }
 
@@ -52,9 +59,23 @@ impl Verb {
             Self::Retry => &[Failed, Cancelled],
             Self::Cancel => &[Delayed, Waiting, Active],
             Self::Delete => &[Delayed, Waiting, Completed, Failed, Cancelled],
+            Self::Drain | Self::Priority(_) => &[Delayed, Waiting],
             Self::RunNow => &[Delayed],
-            Self::Drain => &[Delayed, Waiting],
         }
+    }
+
+    /// The states that are meant where a filter names none; nothing where it must.
+    pub(crate) const fn usual(self) -> &'static [JobState] {
+        match self {
+            Self::Retry => &[Failed],
+            Self::RunNow | Self::Priority(_) => self.states(),
+            Self::Cancel | Self::Delete | Self::Drain => &[],
+        }
+    }
+
+    /// Whether a job is already what this would make it: one that was moved is met again in its new line.
+    pub(crate) fn is_vain(self, job: &JobRecord) -> bool {
+        matches!(self, Self::Priority(priority) if priority == job.priority)
     }
 
     /// Why a job in another state is left alone.
@@ -62,8 +83,9 @@ impl Verb {
         match self {
             Self::Retry => "only failed and cancelled jobs can be retried",
             Self::Cancel | Self::Drain => "only waiting, delayed and active jobs can be cancelled",
-            Self::RunNow => "only delayed jobs can be run now",
             Self::Delete => "active jobs can't be deleted: cancel it first",
+            Self::RunNow => "only delayed jobs can be run now",
+            Self::Priority(_) => "only waiting and delayed jobs can change their priority",
         }
     }
 
@@ -77,12 +99,13 @@ impl Verb {
     ) -> Result<Vec<Done>, broker::Error> {
         match self {
             Self::Retry => control.retry(queue, ids).await,
-            Self::RunNow => control.run_now(queue, ids).await,
             // A job that was taken meanwhile is not one of those that were asked for.
             Self::Cancel | Self::Drain if matches!(state, Some(Waiting | Delayed)) => {
                 control.withdraw(queue, ids).await
             }
             Self::Cancel | Self::Drain => control.cancel(queue, ids, None).await,
+            Self::RunNow => control.run_now(queue, ids).await,
+            Self::Priority(priority) => control.set_priority(queue, ids, priority).await,
             Self::Delete => match state {
                 Some(state) => control.delete_in(queue, state, ids).await,
                 None => control.delete(queue, ids).await,

@@ -1,25 +1,36 @@
 //! `queue watch`: the counts, again and again. Changes nothing, and goes on while Redis is away.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
+use protocol::QueueName;
 use tokio::time::MissedTickBehavior;
 
-use crate::{QueueStats, console::Console, fault::Fault, interrupt::stopped, survey::survey};
+use crate::{
+    Millis, QueueStats, console::Console, fault::Fault, interrupt::stopped, rates::Rates,
+    survey::survey,
+};
 
 mod frame;
 mod line;
-mod rates;
 
 use frame::Frame;
-use rates::Rates;
 
 /// Options of `queue watch`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+On a terminal each look is drawn over the last; `queue top` shows more there. In a pipe it is a
+line. It goes on while Redis is away, once it was there.
+
+Examples:
+  queue watch chat --interval 5s
+  queue watch --json | jq --unbuffered '.queues[].per_second'")]
 pub struct WatchArgs {
-    /// How long to wait between two looks, in milliseconds
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
-    pub interval_ms: u64,
+    /// The queue, which may be none yet; all without
+    pub queue: Option<QueueName>,
+    /// How long to wait between two looks: 500ms, 1s, 1m
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = Millis::rest)]
+    pub interval: Millis,
     /// Print one line of JSON a look, for programs
     #[arg(long)]
     pub json: bool,
@@ -46,17 +57,21 @@ pub(crate) async fn watch(console: &Console, args: &WatchArgs) -> Result<(), Fau
 }
 
 async fn look_on(console: &Console, args: &WatchArgs) -> Result<(), Fault> {
-    let mut ticks = tokio::time::interval(Duration::from_millis(args.interval_ms));
+    let mut ticks = tokio::time::interval(args.interval.duration());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frame = Frame::default();
     let mut last: Option<Look> = None;
     loop {
         ticks.tick().await;
         let look = match survey(&console.inspector).await {
-            Ok(queues) => Ok(Look {
-                at: Instant::now(),
-                queues,
-            }),
+            Ok(mut queues) => {
+                let wanted = args.queue.as_ref();
+                queues.retain(|stats| wanted.is_none_or(|queue| *queue == stats.queue));
+                Ok(Look {
+                    at: Instant::now(),
+                    queues,
+                })
+            }
             // Who starts to look at a Redis that is away most likely has the address wrong.
             Err(error) if last.is_none() => return Err(console.fault(&error)),
             Err(error) => Err(console.fault(&error).to_string()),

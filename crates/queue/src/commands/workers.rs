@@ -20,8 +20,8 @@ use crate::{
 A worker is alive while its lease holds. The dead are known for an hour.
 
 Examples:
-  queue workers                  of all queues
-  queue workers chat --all       the dead too
+  queue workers                  # of all queues
+  queue workers chat --all       # the dead too
   queue workers --json | jq '[.workers[].active] | add'")]
 pub struct WorkersArgs {
     /// The queue; all without

@@ -38,6 +38,15 @@ pub(crate) fn span(ms: u64) -> String {
     }
 }
 
+/// A length of time that may be short: `7ms`, `1.2s`, and from a minute on as [`span`].
+pub(crate) fn brief(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms}ms"),
+        1_000..60_000 => format!("{}.{}s", ms / 1_000, ms % 1_000 / 100),
+        _ => span(ms),
+    }
+}
+
 /// An instant as seen from `now`: `2024-05-06T07:08:09.123Z (3m 5s ago)`.
 pub(crate) fn seen_from(now: u64, ms: u64) -> String {
     let instant = rfc3339(ms);
@@ -50,7 +59,7 @@ pub(crate) fn seen_from(now: u64, ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{END, rfc3339, seen_from, span};
+    use super::{END, brief, rfc3339, seen_from, span};
 
     #[test]
     fn instants_are_rfc_3339() {
@@ -76,6 +85,13 @@ mod tests {
         ];
         for (ms, text) in cases {
             assert_eq!(span(ms), text);
+        }
+    }
+
+    #[test]
+    fn short_spans_have_a_fraction() {
+        for (ms, text) in [(7, "7ms"), (1_299, "1.2s"), (185_000, "3m 5s")] {
+            assert_eq!(brief(ms), text);
         }
     }
 

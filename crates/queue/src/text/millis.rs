@@ -1,6 +1,6 @@
 //! A length of time as people type it: `500ms`, `10s`, `5m`, `2h`, `7d`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
@@ -18,6 +18,33 @@ pub struct Millis(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("say a whole number and a unit, as 500ms, 10s, 5m, 2h or 7d")]
 pub struct MillisError;
+
+impl Millis {
+    pub(crate) const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
+    /// A rest between two looks: short enough to be a live view, long enough to leave Redis alone.
+    pub(crate) fn rest(text: &str) -> Result<Self, String> {
+        Self::within(text, Self(100), Self(3_600_000))
+    }
+
+    /// A time of which the minutes are kept.
+    pub(crate) fn kept(text: &str) -> Result<Self, String> {
+        Self::within(text, Self(broker::MINUTE_MS), Self(broker::KEPT_MS))
+    }
+
+    fn within(text: &str, least: Self, most: Self) -> Result<Self, String> {
+        let time: Self = text
+            .parse()
+            .map_err(|error: MillisError| error.to_string())?;
+        if (least.0..=most.0).contains(&time.0) {
+            Ok(time)
+        } else {
+            Err(format!("say a time between {least} and {most}"))
+        }
+    }
+}
 
 impl FromStr for Millis {
     type Err = MillisError;
@@ -70,6 +97,14 @@ mod tests {
         }
         assert_eq!(Millis(60_000).to_string(), "1m");
         assert_eq!(Millis(61_500).to_string(), "61500ms");
+    }
+
+    #[test]
+    fn a_rest_is_neither_short_nor_long() {
+        assert_eq!(Millis::rest("500ms"), Ok(Millis(500)));
+        for text in ["99ms", "2h", "0s", "5"] {
+            assert!(Millis::rest(text).is_err(), "{text}");
+        }
     }
 
     #[test]

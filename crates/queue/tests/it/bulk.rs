@@ -7,7 +7,10 @@ use nix::sys::signal::Signal;
 use protocol::{JobOptions, JobState};
 use serde_json::Value;
 
-use crate::rig::{Process, Rig, Worker};
+use crate::{
+    rig::{Process, Rig, Worker},
+    terminal::Terminal,
+};
 
 const MANY: usize = 3_000;
 
@@ -91,6 +94,21 @@ async fn thousands_are_cancelled_run_again_and_deleted() {
     assert_eq!(counts(&gone), [many, many, 0, 0]);
     assert_eq!(rig.count("chat", JobState::Waiting).await, 0);
     assert_eq!(rig.count("chat", JobState::Cancelled).await, 0);
+}
+
+#[tokio::test]
+async fn a_terminal_shows_a_bar_while_it_goes_on() {
+    let rig = Rig::start("bar").await;
+    rig.submit_many("chat", MANY, |_| JobOptions::default())
+        .await;
+    let words = ["drain", "chat"];
+    let mut terminal = Terminal::start(rig.command(&words), 80, 24);
+    assert!(terminal.left().await.success());
+    let drawn = terminal.drawn();
+    assert!(drawn.contains("drain [####-"), "{drawn:?}");
+    assert!(drawn.contains("of 3000"), "{drawn:?}");
+    // It is gone when all is done.
+    assert_eq!(terminal.screen(), "3000 jobs cancelled");
 }
 
 #[tokio::test]

@@ -206,3 +206,28 @@ async fn waiting_goes_on_through_an_outage() {
     assert_eq!(process.err().lines().count(), 1, "{}", process.err());
     worker.kill();
 }
+
+#[tokio::test]
+async fn a_job_is_followed_from_its_beginning() {
+    let rig = Rig::start("followed").await;
+    let id = rig.submit("chat", "done", "7", JobOptions::default()).await;
+    let mut process =
+        crate::rig::Process::start(rig.command(&["job", &id.to_string(), "--follow"]));
+    broker::testing::until("what was logged is told", async || {
+        process.out().contains("queued\n").then_some(())
+    })
+    .await;
+    let worker = Worker::start(&rig, "chat", Duration::from_secs(10));
+    let (status, _) = process.ended().await;
+    assert!(status.success(), "{}", process.err());
+    let told = |out: &str| {
+        let lines = out.lines().map(|line| line.split_once("  ").unwrap().1);
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = ["queued", "started   attempt 1", "completed 7"];
+    assert_eq!(told(&process.out()), expected);
+    // All of it is logged by now, and told once.
+    let again = rig.run(&["job", &id.to_string(), "--follow"]);
+    assert_eq!(told(&again.out), expected, "{again:?}");
+    worker.kill();
+}

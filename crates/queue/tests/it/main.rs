@@ -7,11 +7,15 @@ mod admin_schedules;
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod changed;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod denied;
 #[cfg(test)]
 mod enqueue;
+#[cfg(test)]
+mod help;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -19,14 +23,28 @@ mod http;
 #[cfg(test)]
 mod manager;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod schedule_commands;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod shown;
+#[cfg(test)]
+mod snapshot;
+#[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod top;
 #[cfg(test)]
 mod watch;

@@ -10,7 +10,7 @@ use crate::rig::{Process, Rig};
 async fn the_counts_go_on_through_an_outage_until_ctrl_c() {
     let mut rig = Rig::start("watch").await;
     rig.submit("chat", "done", "1", JobOptions::default()).await;
-    let mut process = Process::start(rig.command(&["watch", "--interval-ms", "100"]));
+    let mut process = Process::start(rig.command(&["watch", "--interval", "100ms"]));
     let seen = async |text: &str| {
         until(text, async || {
             process.out().lines().last()?.contains(text).then_some(())
@@ -39,7 +39,7 @@ async fn the_counts_go_on_through_an_outage_until_ctrl_c() {
 async fn programs_get_a_line_of_json_a_look() {
     let rig = Rig::start("watch-json").await;
     rig.submit("chat", "done", "1", JobOptions::default()).await;
-    let mut process = Process::start(rig.command(&["watch", "--json", "--interval-ms", "100"]));
+    let mut process = Process::start(rig.command(&["watch", "--json", "--interval", "100ms"]));
     until("two looks", async || {
         (process.out().matches('\n').count() >= 2).then_some(())
     })

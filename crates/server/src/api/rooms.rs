@@ -93,6 +93,7 @@ impl Api {
             PublishError::Full => ClientError::limit_exceeded(),
             _ => ClientError::internal(),
         })?;
+        self.shared.metrics.published.inc();
         Ok(if at.offset > 0 {
             json!({ "offset": at.offset, "epoch": at.epoch })
         } else {

@@ -59,6 +59,9 @@ impl ClientSession {
             key: None,
         };
         let done = self.shared.rooms.publish(&feed, publication).await;
+        if done.is_ok() {
+            self.shared.metrics.published.inc();
+        }
         Ok(done.map(drop).map_err(refused))
     }
 

@@ -12,7 +12,10 @@ use protocol::{
 use super::{book, fault};
 use crate::{
     Millis,
-    commands::enqueue::{instant, payload, priority, retry},
+    commands::{
+        enqueue::{instant, payload, retry},
+        priority::priorities,
+    },
     console::Console,
     fault::Fault,
     text::age,
@@ -62,7 +65,7 @@ pub struct SetArgs {
     #[arg(long)]
     pub paused: bool,
     /// Which line its jobs wait in
-    #[arg(long, default_value = "normal", value_parser = priority())]
+    #[arg(long, default_value = "normal", value_parser = priorities())]
     pub priority: Priority,
     /// Who they belong to
     #[arg(long, default_value = "public")]

@@ -114,8 +114,8 @@ mod tests {
     use broker::{Counts, Totals};
     use protocol::QueueName;
 
-    use super::{super::rates::Rates, Moving, fit, picture};
-    use crate::{QueueStats, table::Look};
+    use super::{Moving, fit, picture};
+    use crate::{QueueStats, rates::Rates, table::Look};
 
     #[test]
     fn a_look_is_a_table() {

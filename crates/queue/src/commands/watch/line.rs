@@ -50,8 +50,8 @@ mod tests {
     use broker::{Counts, Totals};
     use protocol::QueueName;
 
-    use super::{super::rates::Rates, Moving, text_at};
-    use crate::QueueStats;
+    use super::{Moving, text_at};
+    use crate::{QueueStats, rates::Rates};
 
     #[test]
     fn a_look_is_a_line() {

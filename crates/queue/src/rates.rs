@@ -6,16 +6,16 @@ use broker::Totals;
 use serde::Serialize;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Rates {
-    pub(super) enqueued: f64,
-    pub(super) completed: f64,
-    pub(super) failed: f64,
-    pub(super) retried: f64,
+pub(crate) struct Rates {
+    pub(crate) enqueued: f64,
+    pub(crate) completed: f64,
+    pub(crate) failed: f64,
+    pub(crate) retried: f64,
 }
 
 impl Rates {
     /// From two looks at what happened so far. Totals that fell, because Redis was wiped, are a rate of 0.
-    pub(super) fn between(before: &Totals, now: &Totals, time: Duration) -> Self {
+    pub(crate) fn between(before: &Totals, now: &Totals, time: Duration) -> Self {
         let secs = time.as_secs_f64().max(0.001);
         let rate = |before: u64, now: u64| {
             // One digit after the point.

@@ -1,4 +1,4 @@
-//! Follows a job from before it is stored to its end. Never misses the end: it also asks for the job's state.
+//! Follows a job to its end. Never misses the end: it also asks for the job's state.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use broker::{Delivery, FollowState, Receipt, follow};
+use broker::{Delivery, Feed, FollowState, Part, follow};
 use protocol::{Channel, Event, EventType, JobId, JobRecord, JobState, QueueName};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::{
@@ -20,7 +20,13 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Millis, console::Console, fault::Fault, output, text::escape};
+use crate::{
+    Millis,
+    console::Console,
+    fault::Fault,
+    output,
+    text::{age, escape},
+};
 
 /// How often the job's state is asked for, should events be lost.
 const LOOK: Duration = Duration::from_secs(2);
@@ -28,21 +34,32 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_OFTEN: Duration = Duration::from_millis(250);
 /// How many events may wait to be printed.
 const EVENTS: usize = 4_096;
+/// How much of a log is told, from the newest back.
+const LOGGED: usize = 10_000;
+const LOGGED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Where an event stands in its log.
+type Place = (String, u64);
 
 /// One event, with which job and what.
 struct Told {
     job: JobId,
+    /// Nothing of an event that was made out of the job's state.
+    place: Option<Place>,
     event: EventType,
+    time: u64,
     /// For people and for programs.
     line: String,
     json: Option<Box<RawValue>>,
 }
 
 impl Told {
-    fn of(event: &Event<'_>) -> Self {
+    fn of(event: &Event<'_>, place: Option<Place>) -> Self {
         Self {
             job: event.job,
+            place,
             event: event.event,
+            time: event.time,
             line: line(event),
             // As text: data is kept byte for byte.
             json: to_raw_value(event).ok(),
@@ -59,6 +76,8 @@ pub(super) struct Waiter<'a> {
     events: mpsc::Receiver<Told>,
     /// Whether the log or this process lost events.
     gap: Arc<AtomicBool>,
+    /// What was told already, out of the log, with the times of events that need not be new.
+    seen: Option<Place>,
     /// Whether Redis did not answer last time; so that an outage is said once.
     away: bool,
     _stop: DropGuard,
@@ -80,7 +99,11 @@ impl<'a> Waiter<'a> {
         let lost = Arc::clone(&gap);
         let deliver = move |delivery: Delivery<'_>| {
             let taken = match delivery {
-                Delivery::Event(published) => sender.try_send(Told::of(&published.event)).is_ok(),
+                Delivery::Event(published) => {
+                    let place = (published.epoch.to_owned(), published.offset);
+                    let told = Told::of(&published.event, Some(place));
+                    sender.try_send(told).is_ok()
+                }
                 _ => false,
             };
             if !taken {
@@ -115,17 +138,23 @@ impl<'a> Waiter<'a> {
             began: Instant::now(),
             events,
             gap,
+            seen: None,
             away: false,
             _stop: stop.drop_guard(),
         })
     }
 
-    /// Prints the job's events until its last; it is a fault if that is not `completed`.
-    pub(super) async fn until_over(mut self, receipt: &Receipt, json: bool) -> Result<(), Fault> {
-        let id = receipt.id;
-        let mut looks = tokio::time::interval(if receipt.duplicate { LOOK_OFTEN } else { LOOK });
+    /// Prints the job's events until its last; it is a fault if that is not `completed`. Where the job was there before,
+    /// it is looked at at once and often.
+    pub(super) async fn until_over(
+        mut self,
+        id: JobId,
+        was_there: bool,
+        json: bool,
+    ) -> Result<(), Fault> {
+        let mut looks = tokio::time::interval(if was_there { LOOK_OFTEN } else { LOOK });
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        if !receipt.duplicate {
+        if !was_there {
             looks.reset();
         }
         let end = self.patience.map(|time| self.began + time.duration());
@@ -154,19 +183,20 @@ impl<'a> Waiter<'a> {
             if self.gap.swap(false, Ordering::Relaxed) {
                 looks.reset_immediately();
             }
-            if told.job != id {
+            if told.job != id || self.was_told(&told) {
                 continue;
             }
-            if json {
-                self.console.out.json(&told.json)?;
-            } else {
-                self.console.out.print(&format!("{}\n", told.line))?;
+            print(self.console, &told, self.seen.is_some(), json)?;
+            if let Some(result) = ended(told.event) {
+                return result;
             }
-            match told.event {
-                EventType::Completed => return Ok(()),
-                event if event.is_terminal() => return Err(Fault::Told),
-                _ => {}
-            }
+        }
+    }
+
+    fn was_told(&self, told: &Told) -> bool {
+        match (&told.place, &self.seen) {
+            (Some((epoch, offset)), Some((known, seen))) => epoch == known && offset <= seen,
+            _ => false,
         }
     }
 
@@ -184,7 +214,92 @@ impl<'a> Waiter<'a> {
             Err(error) => return Err(self.console.fault(&error)),
         };
         self.away = false;
-        Ok(last_event(&record).map(|event| Told::of(&event)))
+        Ok(last_event(&record).map(|event| Told::of(&event, None)))
+    }
+}
+
+/// Prints what the log has of a job, and how far it was read; and whether the job's last event so far was an end.
+async fn logged(
+    console: &Console,
+    job: &JobRecord,
+    json: bool,
+) -> Result<(Place, Option<EventType>), Fault> {
+    let feed = Feed::topic(console.redis.prefix(), &channel(job));
+    let page = console
+        .redis
+        .log(&feed, Part::Before(0), LOGGED, LOGGED_BYTES)
+        .await
+        .map_err(|error| console.fault(&error))?;
+    let epoch = page.top.position.epoch;
+    let mut seen = 0;
+    let mut last = None;
+    for (offset, text) in page.entries.into_iter().rev() {
+        seen = offset;
+        // A topic may be shared, and what is damaged can't be shown.
+        let Ok(event) = serde_json::from_str::<Event<'_>>(&text) else {
+            continue;
+        };
+        if event.job == job.id {
+            let told = Told::of(&event, Some((epoch.clone(), offset)));
+            print(console, &told, true, json)?;
+            last = Some(told.event);
+        }
+    }
+    Ok(((epoch, seen), last))
+}
+
+/// Prints the events that the log has of a job.
+pub(super) async fn events(console: &Console, job: &JobRecord, json: bool) -> Result<(), Fault> {
+    logged(console, job, json).await.map(drop)
+}
+
+/// Prints the events of a job until its last; it is a fault if that is not `completed`.
+pub(super) async fn to_the_end(
+    console: &Console,
+    job: &JobRecord,
+    json: bool,
+) -> Result<(), Fault> {
+    let tracker = TaskTracker::new();
+    // What comes while the log is read is kept back.
+    let mut waiter = Waiter::listen(console, channel(job), None, &tracker).await?;
+    let (seen, last) = logged(console, job, json).await?;
+    waiter.seen = Some(seen);
+    // A job that was run again has ends in its log, and goes on.
+    let now = console.inspector.get(&job.queue, job.id).await;
+    let over = now
+        .map_err(|error| console.fault(&error))?
+        .is_none_or(|job| job.state.is_terminal());
+    match last.and_then(ended) {
+        Some(result) if over => result,
+        _ => waiter.until_over(job.id, true, json).await,
+    }
+}
+
+fn channel(job: &JobRecord) -> Channel {
+    Channel {
+        queue: job.queue.clone(),
+        topic: job.topic.clone(),
+    }
+}
+
+fn print(console: &Console, told: &Told, timed: bool, json: bool) -> Result<(), Fault> {
+    if json {
+        return console.out.json(&told.json);
+    }
+    let time = if timed {
+        format!("{}  ", age::rfc3339(told.time))
+    } else {
+        String::new()
+    };
+    console.out.print(&format!("{time}{}\n", told.line))
+}
+
+/// How it ended, if this is an end.
+fn ended(event: EventType) -> Option<Result<(), Fault>> {
+    match event {
+        EventType::Completed => Some(Ok(())),
+        event if event.is_terminal() => Some(Err(Fault::Told)),
+        _ => None,
     }
 }
 
