@@ -15,6 +15,7 @@ mod chronicle;
 mod cli;
 mod commands;
 mod console;
+mod dashboard;
 mod fault;
 mod happened;
 mod interrupt;

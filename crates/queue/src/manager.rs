@@ -23,6 +23,7 @@ use tracing::info;
 use crate::{
     AdminArgs, Chronicle, Metrics, ScheduleFile, Scheduler, Upkeep,
     admin::{self, Admin},
+    dashboard,
 };
 
 /// Where the API and health are served unless said otherwise.
@@ -138,7 +139,8 @@ impl Manager {
         );
         let router = Router::new()
             .merge(health::router(readiness.clone(), Arc::new(registry)))
-            .merge(admin::router(Arc::new(admin)));
+            .merge(admin::router(Arc::new(admin)))
+            .merge(dashboard::router());
         let chronicle = Chronicle::new(redis.clone(), metrics);
         let until = soft.clone();
         lifecycle.spawn("preflight", async move {

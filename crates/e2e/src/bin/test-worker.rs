@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use e2e::faults::{RunLog, WORK_KIND, work};
-use protocol::Kind;
+use protocol::{FailureCode, Kind};
 use serde::Deserialize;
 use service::{Lifecycle, telemetry};
 use worker::{App, JobContext, JobError, Registry, WorkerArgs, chat};
@@ -45,6 +45,38 @@ async fn streams(context: JobContext, stream: Stream) -> Result<u32, JobError> {
     Ok(stream.chunks)
 }
 
+#[derive(Deserialize)]
+struct Mend {
+    file: PathBuf,
+    panics: bool,
+    steps: u32,
+    pause_ms: u64,
+}
+
+/// Stands for work that can't be done until somebody has repaired something: until the file is there.
+async fn mends(context: JobContext, mend: Mend) -> Result<u32, JobError> {
+    let name = mend.file.display();
+    assert!(
+        !mend.panics || mend.file.exists(),
+        "the template {name} is missing"
+    );
+    if !mend.file.exists() {
+        let why = format!("the mailbox {name} is full");
+        return Err(JobError::fatal(FailureCode::Error, why));
+    }
+    for step in 1..=mend.steps {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(mend.pause_ms)) => {}
+            () = context.cancelled().cancelled() => return Err(JobError::retry("told to stop")),
+        }
+        context
+            .chunk(&format!("step {step} of {}\n", mend.steps))
+            .await?;
+        context.progress(&(100 * step / mend.steps)).await?;
+    }
+    Ok(mend.steps)
+}
+
 async fn counts(context: JobContext, Steps { steps }: Steps) -> Result<u32, JobError> {
     for step in 1..=steps {
         context.progress(&step).await?;
@@ -65,6 +97,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         .register(Kind::new("panic")?, panics)
         .register(Kind::new("count")?, counts)
         .register(Kind::new("stream")?, streams)
+        .register(Kind::new("mend")?, mends)
         .register(Kind::new(WORK_KIND)?, move |context, task| {
             work(context, task, Arc::clone(&log))
         });

@@ -167,7 +167,7 @@ impl Browser {
     pub async fn click(&mut self, selector: &str) {
         let place = self
             .until(&format!(
-                "(() => {{ const e = document.querySelector({selector:?}); if (e.disabled) return null; \
+                "(() => {{ const e = document.querySelector({selector:?}); if (!e || e.disabled) return null; \
                  e.scrollIntoView({{ block: 'center' }}); const r = e.getBoundingClientRect(); \
                  const [x, y] = [r.x + r.width / 2, r.y + r.height / 2]; \
                  return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null; }})()"
@@ -185,12 +185,14 @@ impl Browser {
             .await;
     }
 
-    /// Presses a key: Enter or Tab.
+    /// Presses a key: Enter, Tab, Escape, or what makes a single character.
     pub async fn press(&mut self, key: &str) {
-        let (code, text) = match key {
-            "Enter" => (13, "\r"),
-            "Tab" => (9, ""),
-            other => panic!("{other} is no key that this knows"),
+        let (code, text) = match (key, key.as_bytes()) {
+            ("Enter", _) => (13, "\r"),
+            ("Tab", _) => (9, ""),
+            ("Escape", _) => (27, ""),
+            (_, [letter]) => (u32::from(letter.to_ascii_uppercase()), key),
+            (other, _) => panic!("{other} is no key that this knows"),
         };
         for event in ["keyDown", "keyUp"] {
             let text = if event == "keyDown" { text } else { "" };

@@ -9,6 +9,7 @@
 mod autobahn;
 mod browser;
 mod collector;
+mod dashboard;
 mod faults;
 mod flow;
 mod harness;

@@ -49,6 +49,9 @@ pub(super) struct Order {
     /// Only jobs that have been in their state for so long, in milliseconds.
     #[schema(value_type = Option<u64>)]
     older_than_ms: Option<Whole>,
+    /// Only jobs that came into their state at this time or later, in milliseconds since the Unix epoch.
+    #[schema(value_type = Option<u64>)]
+    after_ms: Option<Whole>,
     /// Only so many.
     #[schema(value_type = Option<u64>, minimum = 1)]
     limit: Option<Whole>,
@@ -148,7 +151,7 @@ pub(super) async fn bulk(
             tenant: order.tenant,
             error: order.error,
             text: order.text.filter(|text| !text.is_empty()),
-            from: None,
+            from: order.after_ms.map(|Whole(ms)| ms),
             until: order
                 .older_than_ms
                 .map(|Whole(ms)| now.saturating_sub(ms).saturating_add(1)),

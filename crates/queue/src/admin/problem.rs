@@ -66,7 +66,7 @@ impl Problem {
 
     pub(super) fn busy() -> Self {
         let why = "as many streams and bulk changes go on as may";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", why)
     }
 
     pub(super) fn no_route() -> Self {
