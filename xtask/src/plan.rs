@@ -84,6 +84,10 @@ pub(crate) fn summary(processes: &[Process], redis_url: Option<&str>) -> String 
         let title = if index == 0 { "Or try" } else { "" };
         row(title, format!("websocat ws://{}", server.address));
     }
+    let manager = processes.iter().find(|process| process.role == Role::Queue);
+    if let Some(manager) = manager {
+        row("Dashboard", format!("http://{}/", manager.address));
+    }
     row(
         "Redis",
         redis_url
@@ -141,6 +145,10 @@ mod tests {
                 "{text}"
             );
         }
+        assert!(
+            text.contains(&format!("Dashboard  http://{}/", plan[0].address)),
+            "{text}"
+        );
         assert!(text.contains("Ctrl-C"), "{text}");
     }
 }

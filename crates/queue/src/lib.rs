@@ -30,6 +30,7 @@ mod schedules;
 #[cfg(test)]
 mod snapshot;
 mod survey;
+mod sweep;
 mod table;
 mod text;
 mod upkeep;

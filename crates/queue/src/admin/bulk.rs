@@ -8,8 +8,8 @@ use std::{
 };
 
 use axum::{extract::State, response::Response};
-use broker::{Control, Done, Inspector, JobFilter};
-use protocol::{FailureCode, JobId, JobState, Kind, QueueName, Tenant, Whole};
+use broker::{Done, JobFilter};
+use protocol::{FailureCode, JobState, Kind, Tenant, Whole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,9 +18,12 @@ use super::{
     body::Body,
     extract::OfQueue,
     schema,
-    stream::{LINES, Pen},
+    stream::{Gone, LINES, Pen},
 };
-use crate::commands::Verb;
+use crate::{
+    commands::Verb,
+    sweep::{Sweep, Swept},
+};
 
 /// How often a line is written at least.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -134,7 +137,7 @@ pub(super) async fn bulk(
     admin.expect(&queue).await?;
     let now = admin.inspector.now().await;
     let now = now.map_err(|error| admin.problem(&error))?;
-    let work = Work {
+    let sweep = Sweep {
         inspector: admin.inspector.clone(),
         control: admin.control.clone(),
         queue,
@@ -162,10 +165,9 @@ pub(super) async fn bulk(
     let address = admin.redis.address();
     admin.lasting(LINES, |pen| async move {
         let mut tally = Tally::default();
-        let ended = work.run(&mut tally, &pen).await;
-        let (end, error) = match ended {
-            Ok(Some(())) => (Some(true), None),
-            Ok(None) => return,
+        let (end, error) = match sweep_all(sweep, &mut tally, &pen).await {
+            Ok(Ok(())) => (Some(true), None),
+            Ok(Err(Gone)) => return,
             Err(error) => (None, Some(crate::fault::sentence(&error, &address))),
         };
         // Who closed the connection does not want to know.
@@ -173,71 +175,43 @@ pub(super) async fn bulk(
     })
 }
 
-struct Work {
-    inspector: Inspector,
-    control: Control,
-    queue: QueueName,
-    verb: Verb,
-    states: Vec<JobState>,
-    filter: JobFilter,
-    limit: u64,
-    dry_run: bool,
+impl Tally {
+    fn add(&mut self, swept: &Swept) {
+        (self.looked, self.of, self.matched) = (swept.looked, swept.of, swept.matched);
+        for (_, done) in &swept.done {
+            match done {
+                Done::Yes => self.done += 1,
+                Done::Requested => self.asked += 1,
+                _ => self.conflicts += 1,
+            }
+        }
+    }
 }
 
-impl Work {
-    /// Nothing comes back when nobody reads any more.
-    async fn run(&self, tally: &mut Tally, pen: &Pen) -> Result<Option<()>, broker::Error> {
-        let (counts, _) = self.inspector.counts(&self.queue).await?;
-        tally.of = self.states.iter().map(|state| counts.get(*state)).sum();
-        let mut told = Instant::now();
-        for state in &self.states {
-            let mut scan = self.inspector.scan(&self.queue, *state);
-            while let Some(jobs) = scan.records().await? {
-                tally.looked += jobs.len() as u64;
-                let left = usize::try_from(self.limit - tally.matched).unwrap_or(usize::MAX);
-                let fit = jobs.iter().filter(|job| self.filter.fits(job));
-                let ids: Vec<_> = fit.map(|job| job.id).take(left).collect();
-                tally.matched += ids.len() as u64;
-                if !self.dry_run {
-                    self.change(*state, &ids, tally).await?;
-                }
-                if tally.matched == self.limit {
-                    return Ok(Some(()));
-                }
-                if told.elapsed() >= PAUSE {
-                    told = Instant::now();
-                    let progress = Line {
-                        tally: *tally,
-                        end: None,
-                        error: None,
-                    };
-                    if pen.write(line(&progress)).await.is_err() {
-                        return Ok(None);
-                    }
-                }
-            }
+/// Says how far it is now and then, and ends where nobody reads that any more.
+async fn sweep_all(
+    sweep: Sweep,
+    tally: &mut Tally,
+    pen: &Pen,
+) -> Result<Result<(), Gone>, broker::Error> {
+    let mut told = Instant::now();
+    let mut sweeping = sweep.begin().await?;
+    while let Some(swept) = sweeping.next().await? {
+        tally.add(&swept);
+        if told.elapsed() < PAUSE {
+            continue;
         }
-        Ok(Some(()))
-    }
-
-    async fn change(
-        &self,
-        state: JobState,
-        ids: &[JobId],
-        tally: &mut Tally,
-    ) -> Result<(), broker::Error> {
-        let done = self
-            .verb
-            .apply(&self.control, &self.queue, Some(state), ids);
-        for done in done.await? {
-            match done {
-                Done::Yes => tally.done += 1,
-                Done::Requested => tally.asked += 1,
-                _ => tally.conflicts += 1,
-            }
+        told = Instant::now();
+        let progress = Line {
+            tally: *tally,
+            end: None,
+            error: None,
+        };
+        if pen.write(line(&progress)).await.is_err() {
+            return Ok(Err(Gone));
         }
-        Ok(())
     }
+    Ok(Ok(()))
 }
 
 fn line(line: &Line) -> String {

@@ -9,7 +9,7 @@ use protocol::{JobId, JobState, QueueName};
 use serde::Serialize;
 
 use super::{selection::Filter, verb::Verb};
-use crate::{console::Console, fault::Fault, interrupt::stopped, progress::Progress};
+use crate::{console::Console, fault::Fault, interrupt::stopped, progress::Progress, sweep::Sweep};
 
 /// How many of the jobs that were left alone are named.
 const NAMED: usize = 1_000;
@@ -89,46 +89,31 @@ async fn go_through(
     let fault = |error| console.fault(&error);
     let stop = stopped()?;
     tokio::pin!(stop);
-    let (counts, _) = console
-        .inspector
-        .counts(&filter.queue)
-        .await
-        .map_err(fault)?;
-    let total = filter.states.iter().map(|state| counts.get(*state)).sum();
     let now = console.inspector.now().await.map_err(fault)?;
-    let wanted = filter.filters.at(now);
-    let mut progress = Progress::new(verb.name(), total);
-    let mut gone = 0;
-    for state in &filter.states {
-        let mut scan = console.inspector.scan(&filter.queue, *state);
-        while let Some(page) = scan.records().await.map_err(fault)? {
-            gone += page.len() as u64;
-            let left = filter.limit.unwrap_or(u64::MAX) - tally.matched;
-            let ids: Vec<_> = page
-                .iter()
-                .filter(|job| wanted.fits(job) && !verb.is_vain(job))
-                .map(|job| job.id)
-                .take(usize::try_from(left).unwrap_or(usize::MAX))
-                .collect();
-            tally.matched += ids.len() as u64;
-            if !dry_run {
-                let done = verb
-                    .apply(control, &filter.queue, Some(*state), &ids)
-                    .await
-                    .map_err(fault)?;
-                for (id, done) in ids.into_iter().zip(done) {
-                    tally.count(id, done);
-                }
-            }
-            if filter.limit == Some(tally.matched) {
-                return Ok(());
-            }
-            progress.show(gone);
-            tokio::select! {
-                biased;
-                () = &mut stop => return Err(Fault::Stopped),
-                () = std::future::ready(()) => {}
-            }
+    let sweep = Sweep {
+        inspector: console.inspector.clone(),
+        control: control.clone(),
+        queue: filter.queue.clone(),
+        verb,
+        states: filter.states.clone(),
+        filter: filter.filters.at(now),
+        limit: filter.limit.unwrap_or(u64::MAX),
+        dry_run,
+    };
+    let mut sweeping = sweep.begin().await.map_err(fault)?;
+    let mut progress = None;
+    while let Some(swept) = sweeping.next().await.map_err(fault)? {
+        tally.matched = swept.matched;
+        for (id, done) in swept.done {
+            tally.count(id, done);
+        }
+        progress
+            .get_or_insert_with(|| Progress::new(verb.name(), swept.of))
+            .show(swept.looked);
+        tokio::select! {
+            biased;
+            () = &mut stop => return Err(Fault::Stopped),
+            () = std::future::ready(()) => {}
         }
     }
     Ok(())
