@@ -50,7 +50,8 @@ local function complete(i, id, result, front, kept, size, before_time, tenant, t
   pairs_to_set[last + 1], pairs_to_set[last + 2] = job_keys[i], raw
   completed[#completed + 1], statuses[i], ended[#ended + 1] = id, '1', id
   completed_bytes, left[tenant] = completed_bytes + tonumber(kept), (left[tenant] or 0) + 1
-  local kind = string.match(raw, ';%d+ %d %l %d+ %w+ (%S+)')
+  -- Its event says its kind, after what is as long for every job.
+  local kind = sub(before_time, 64, find(before_time, '"', 64, true) - 1)
   of_kind[kind] = (of_kind[kind] or 0) + 1
   return true
 end
