@@ -78,26 +78,30 @@ fn place(info: &PanicHookInfo<'_>, backtrace: &str) -> String {
     text
 }
 
-/// The frames of the handler and of what it calls, without those of the runtime around them.
+/// The frames of the handler and of what it calls, without those of the runtime and the standard library around them.
 fn frames(backtrace: &str) -> String {
-    let mut text = String::new();
-    let mut number = 0;
-    let mut is_kept = false;
+    let mut frames: Vec<(&str, &str)> = Vec::new();
     for line in backtrace.lines().map(str::trim_start) {
         let frame = line
             .split_once(": ")
             .filter(|(n, _)| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()));
         if let Some((_, name)) = frame {
-            is_kept = number < FRAMES
-                && !FOREIGN.iter().any(|foreign| name.starts_with(foreign))
-                && !name.starts_with("__rust")
-                && !name.contains("panic::watch");
-            if is_kept {
-                let _ = writeln!(text, "{number:>4}: {name}");
-                number += 1;
-            }
-        } else if is_kept {
-            let _ = writeln!(text, "          {line}");
+            frames.push((name, ""));
+        } else if let Some(last) = frames.last_mut() {
+            last.1 = line;
+        }
+    }
+    frames.retain(|(name, place)| {
+        !FOREIGN.iter().any(|foreign| name.starts_with(foreign))
+            && !name.starts_with("__rust")
+            && !name.contains("panic::watch")
+            && !place.starts_with("at /rustc/")
+    });
+    let mut text = String::new();
+    for (number, (name, place)) in frames.iter().take(FRAMES).enumerate() {
+        let _ = writeln!(text, "{number:>4}: {name}");
+        if !place.is_empty() {
+            let _ = writeln!(text, "          {place}");
         }
     }
     text.truncate(text.trim_end().len());
@@ -123,6 +127,8 @@ mod tests {
              at ./src/mail.rs:12:9
    5: <mail::Handler as worker::Handler>::call
    6: tokio::runtime::task::harness::poll_future
+   7: poll<alloc::boxed::Box<dyn core::future::Future>>
+             at /rustc/x/library/core/src/future/future.rs:133:9
 ";
         let expected = "   0: mail::send
           at ./src/mail.rs:12:9
