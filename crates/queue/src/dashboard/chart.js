@@ -90,18 +90,21 @@ export const chart = ({ title, series, format, note }) => {
     }
     for (const at of timesOf(range.from, range.to, Math.max(2, Math.floor(inner / 90)))) {
       const place = x(at);
-      if (place < PAD.left + 10 || place > width - 20) continue;
+      if (place < PAD.left + 10 || place > width - 30) continue;
       parts.push(s("text", { class: "tick", x: place, y: HEIGHT - 6, "text-anchor": "middle" }, clock(at, range.to - range.from < 600_000)));
     }
+    // Points before the range lead into it, and are cut off at its edge.
+    const lines = [];
     series.forEach(({ tone, area }, n) => {
       const points = all[n];
       if (points.length === 0) return;
       const line = lineOf(points, x, y);
       if (area && line && !points.some(({ value }) => value === null)) {
-        parts.push(s("path", { class: `area tone-${tone}`, d: `${line}L${x(points.at(-1).at).toFixed(1)} ${y(0)}L${x(points[0].at).toFixed(1)} ${y(0)}Z` }));
+        lines.push(s("path", { class: `area tone-${tone}`, d: `${line}L${x(points.at(-1).at).toFixed(1)} ${y(0)}L${x(points[0].at).toFixed(1)} ${y(0)}Z` }));
       }
-      parts.push(s("path", { class: `line tone-${tone}`, d: line }));
+      lines.push(s("path", { class: `line tone-${tone}`, d: line }));
     });
+    parts.push(s("svg", { x: PAD.left, y: 0, width: inner + PAD.right, height: HEIGHT, viewBox: `${PAD.left} 0 ${inner + PAD.right} ${HEIGHT}` }, lines));
     only(picture, parts);
     point();
   };
