@@ -35,6 +35,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 Problem::malformed(error.body_text())
             }
         })?;
+        // A list of the values alone would be read as well.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::malformed("the body: a JSON object is wanted"));
+        }
         let read = serde_json::from_slice(&bytes);
         let wrong = |error: serde_json::Error| Problem::malformed(format!("the body: {error}"));
         read.map(Self).map_err(wrong)

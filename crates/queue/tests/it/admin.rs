@@ -44,6 +44,8 @@ async fn a_queue_is_looked_at_and_paused() {
     );
     assert!(queue["oldest_waiting_ms"].is_u64() && queue["latency"].is_null());
 
+    http.post("/api/v1/queues/chat/pause", "[]")
+        .refuses(400, "malformed");
     assert_eq!(
         http.post("/api/v1/queues/chat/pause", "{}").ok(),
         json!({"paused": true})
