@@ -186,25 +186,9 @@ async fn tell(
         () = pen.gone() => return Err(Gone),
     }
     // What is logged before it was followed, and what came since, meet here.
-    let page = read(redis, &feed(redis, job)).await.map_err(|_| Gone)?;
-    let epoch = page.top.position.epoch.clone();
-    let mut seen = 0;
-    for Logged { offset, event } in of_job(page, id) {
-        let Ok(event) = serde_json::from_str::<Event<'_>>(event.get()) else {
-            continue;
-        };
-        let published = Published {
-            epoch: &epoch,
-            offset,
-            event,
-        };
-        if let Some(line) = Line::new(&published) {
-            pen.write(line.text).await?;
-            seen = offset;
-            if line.last && is_over(inspector, job).await {
-                return Ok(());
-            }
-        }
+    let mut place = Place::default();
+    if place.catch_up(redis, job, pen).await? && is_over(inspector, job).await {
+        return Ok(());
     }
     let mut looks = tokio::time::interval(LOOK);
     loop {
@@ -213,22 +197,66 @@ async fn tell(
             line = lines.recv() => line.ok_or(Gone)?,
             _ = looks.tick() => {
                 pen.write(": still here\n\n").await?;
-                // The rest of a stream with a hole would be taken for the whole.
                 if hole.load(Ordering::Relaxed) || is_over(inspector, job).await {
+                    // What was missed, or is on its way, is in the log by now. The rest of a stream with a hole would be
+                    // taken for the whole: who wants more comes again.
+                    place.catch_up(redis, job, pen).await?;
                     return Ok(());
                 }
                 continue;
             }
             () = pen.gone() => return Err(Gone),
         };
-        if line.epoch == epoch && line.offset <= seen {
-            continue;
+        if place.passes(&line.epoch, line.offset) {
+            let last = line.last;
+            pen.write(line.text).await?;
+            if last {
+                return Ok(());
+            }
         }
-        let last = line.last;
-        pen.write(line.text).await?;
-        if last {
-            return Ok(());
+    }
+}
+
+/// How far a client was told.
+#[derive(Default)]
+struct Place {
+    epoch: String,
+    offset: u64,
+}
+
+impl Place {
+    /// Goes on to a place; false if it is one that was told already.
+    fn passes(&mut self, epoch: &str, offset: u64) -> bool {
+        if self.epoch == epoch && offset <= self.offset {
+            return false;
         }
+        epoch.clone_into(&mut self.epoch);
+        self.offset = offset;
+        true
+    }
+
+    /// Tells what the log has and was not told yet; says whether the last of it is an end.
+    async fn catch_up(&mut self, redis: &Redis, job: &JobRecord, pen: &Pen) -> Result<bool, Gone> {
+        let page = read(redis, &feed(redis, job)).await.map_err(|_| Gone)?;
+        let epoch = page.top.position.epoch.clone();
+        let mut last = false;
+        for Logged { offset, event } in of_job(page, job.id) {
+            let Ok(event) = serde_json::from_str::<Event<'_>>(event.get()) else {
+                continue;
+            };
+            let published = Published {
+                epoch: &epoch,
+                offset,
+                event,
+            };
+            if let Some(line) = Line::new(&published)
+                && self.passes(&epoch, offset)
+            {
+                last = line.last;
+                pen.write(line.text).await?;
+            }
+        }
+        Ok(last)
     }
 }
 
