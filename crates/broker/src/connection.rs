@@ -97,6 +97,12 @@ impl Redis {
         self.query(&redis::cmd("PING")).await
     }
 
+    /// The time of Redis, in milliseconds since the Unix epoch.
+    pub(crate) async fn now(&self) -> Result<u64, Error> {
+        let (secs, micros): (u64, u64) = self.query(&redis::cmd("TIME")).await?;
+        Ok(secs * 1000 + micros / 1000)
+    }
+
     /// What is measured of round trips and connections.
     pub(crate) fn meter(&self) -> &Meter {
         &self.shared.meter

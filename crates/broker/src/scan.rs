@@ -67,7 +67,7 @@ impl Scan {
         let Some(jobs) = self.records().await? else {
             return Ok(None);
         };
-        let now = self.now().await?;
+        let now = self.redis.now().await?;
         let summary = |job: JobRecord| JobSummary {
             age_ms: now.saturating_sub(since(&job)),
             id: job.id,
@@ -116,7 +116,7 @@ impl Scan {
             // What is put off again comes later, and can't do so for ever.
             JobState::Delayed => VecDeque::from([self.state.to_string()]),
             _ => {
-                self.last = self.now().await? as f64;
+                self.last = self.redis.now().await? as f64;
                 VecDeque::from([self.state.to_string()])
             }
         };
@@ -198,10 +198,5 @@ impl Scan {
         let mut jobs = self.redis.summaries(&self.keys, &ids).await?;
         jobs.retain(|job| job.state == self.state);
         Ok(jobs)
-    }
-
-    async fn now(&self) -> Result<u64, Error> {
-        let (secs, micros): (u64, u64) = self.redis.query(&redis::cmd("TIME")).await?;
-        Ok(secs * 1000 + micros / 1000)
     }
 }

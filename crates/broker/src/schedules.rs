@@ -62,8 +62,7 @@ impl Schedules {
 
     /// Now by Redis' clock, the only one, in milliseconds since the Unix epoch.
     pub async fn now(&self) -> Result<u64, Error> {
-        let (secs, micros): (u64, u64) = self.redis.query(&redis::cmd("TIME")).await?;
-        Ok(secs * 1_000 + micros / 1_000)
+        self.redis.now().await
     }
 
     /// Stores a schedule in place of the one of its name. `next` is its next time, and counts only where its times are

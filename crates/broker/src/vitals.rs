@@ -112,8 +112,7 @@ impl Inspector {
 
     /// The time of Redis, in milliseconds since the Unix epoch.
     pub async fn now(&self) -> Result<u64, Error> {
-        let (secs, micros): (u64, u64) = self.redis().query(&redis::cmd("TIME")).await?;
-        Ok(secs * 1000 + micros / 1000)
+        self.redis().now().await
     }
 }
 

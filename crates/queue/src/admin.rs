@@ -67,12 +67,14 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// An API over everything under the connection's prefix. `loopback`: only this machine reaches it.
+    /// An API over everything under the connection's prefix. `loopback`: only this machine reaches it. What goes on
+    /// after a request was taken is one of `tasks`, which the process waits for.
     pub(crate) fn new(
         redis: Redis,
         keep: QueueArgs,
         args: AdminArgs,
         loopback: bool,
+        tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -84,7 +86,7 @@ impl Admin {
             origins: OriginPolicy::new(&args.allowed_origins, loopback),
             args,
             lasting: Arc::new(Semaphore::new(LASTING)),
-            tasks: TaskTracker::new(),
+            tasks,
             stop,
         }
     }

@@ -135,6 +135,7 @@ impl Manager {
             self.args.keep.clone(),
             self.args.admin,
             loopback,
+            lifecycle.tracker().clone(),
             soft.clone(),
         );
         let router = Router::new()
