@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use broker::{
-    Producer, ProducerConfig, QueueArgs, Redis, RedisArgs,
+    Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, TlsArgs,
     testing::{Act, Puppet, What},
 };
 use futures_util::future::join_all;
@@ -71,6 +71,7 @@ async fn run(url: &str, load: Load, steps: Steps, batch: usize, jobs: usize) -> 
         redis_url: url.to_owned(),
         key_prefix: "bench".to_owned(),
         redis_timeout_ms: 600_000,
+        tls: TlsArgs::default(),
     })?;
     let queue = QueueName::new(CHAT_QUEUE)?;
     let tracker = TaskTracker::new();

@@ -1,14 +1,19 @@
 //! How to reach Redis and how long to keep what is in it: the same for all three binaries.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use protocol::Durability;
+use redis::{ClientTlsConfig, TlsCertificates};
+
+use crate::Error;
 
 /// Where Redis is and how patient to be with it.
 #[derive(Args, Clone, Debug)]
 pub struct RedisArgs {
-    /// Redis or Valkey, as `redis://[user:password@]host:port/[db]` or `unix:///path/to/socket`
+    /// Redis or Valkey: `redis://[user:password@]host:port/[db]`, `unix:///path/to/socket`, some nodes of a Cluster,
+    /// `redis-cluster://[user:password@]host:port,host:port`, or Sentinels and the name of their primary,
+    /// `redis-sentinel://[user:password@]host:port,host:port/name`. With TLS: `rediss`, `rediss-cluster`, `rediss-sentinel`
     #[arg(
         long,
         env = "REDIS_URL",
@@ -22,6 +27,44 @@ pub struct RedisArgs {
     /// How long to wait for an answer of Redis before the connection is given up, in milliseconds
     #[arg(long, env = "REDIS_TIMEOUT_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
     pub redis_timeout_ms: u64,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// Certificates for TLS to Redis. Without any, who signed Redis' is looked up among those that the system trusts.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TlsArgs {
+    /// Who signed the certificate of Redis, in place of those that the system trusts: a file of PEM
+    #[arg(long, env = "REDIS_CA", value_name = "FILE")]
+    pub redis_ca: Option<PathBuf>,
+    /// The certificate that Redis is shown: a file of PEM
+    #[arg(long, env = "REDIS_CERT", value_name = "FILE", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+    /// The private key of that certificate: a file of PEM
+    #[arg(long, env = "REDIS_KEY", value_name = "FILE", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    /// Reads the files; none if none are named.
+    pub(crate) fn read(&self) -> Result<Option<TlsCertificates>, Error> {
+        let read =
+            |path: &PathBuf| std::fs::read(path).map_err(|error| Error::Tls(path.clone(), error));
+        let client_tls = match (&self.redis_cert, &self.redis_key) {
+            (Some(cert), Some(key)) => Some(ClientTlsConfig {
+                client_cert: read(cert)?,
+                client_key: read(key)?,
+            }),
+            _ => None,
+        };
+        let root_cert = self.redis_ca.as_ref().map(read).transpose()?;
+        let any = client_tls.is_some() || root_cert.is_some();
+        Ok(any.then_some(TlsCertificates {
+            client_tls,
+            root_cert,
+        }))
+    }
 }
 
 impl RedisArgs {

@@ -4,7 +4,10 @@
 //! costs them a sixth of their time, so that it is part of their text. Redis forgets its scripts when it ends: one with
 //! another run's name is not known, even where a proxy hides that Redis was started again, and is made anew.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use redis::{
     Arg, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs,
@@ -14,23 +17,31 @@ use redis::{
 /// How often a script is loaded anew for one call: twice would mean that Redis was started again meanwhile.
 const LOADS: usize = 3;
 
+/// Of how many runs a script remembers its digest: a Cluster has as many as it has primaries, and one more with each
+/// failover.
+const RUNS: usize = 256;
+
 /// A script, which has a text for each run of Redis.
 pub(crate) struct Script {
     flags: &'static str,
     body: String,
-    /// The text for the latest run that it was needed for.
-    latest: Mutex<Option<(Run, Arc<redis::Script>)>>,
+    digests: Mutex<HashMap<Run, Arc<str>>>,
 }
 
-/// The name of a run of Redis.
-type Run = Arc<str>;
+/// A run of Redis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Run {
+    name: Arc<str>,
+    /// Whether it is that of a node of a Cluster.
+    clustered: bool,
+}
 
 impl Script {
-    pub(crate) const fn new(flags: &'static str, body: String) -> Self {
+    pub(crate) fn new(flags: &'static str, body: String) -> Self {
         Self {
             flags,
             body,
-            latest: Mutex::new(None),
+            digests: Mutex::default(),
         }
     }
 
@@ -41,23 +52,31 @@ impl Script {
         Call { script: self, args }
     }
 
-    fn text(&self, run: &str) -> String {
-        format!(
-            "#!lua flags={}\nlocal run = '{run}'\n{}",
-            self.flags, self.body
-        )
+    fn text(&self, run: &Run) -> String {
+        let text = format!(
+            "#!lua flags={}\nlocal run = '{}'\n{}",
+            self.flags, run.name, self.body
+        );
+        if run.clustered {
+            // Messages stay on the node that has the slot.
+            text.replace("'PUBLISH'", "'SPUBLISH'")
+        } else {
+            text
+        }
     }
 
-    fn digest(&self, run: &Run) -> Arc<redis::Script> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*latest {
-            Some((of, script)) if of == run => Arc::clone(script),
-            _ => {
-                let script = Arc::new(redis::Script::new(&self.text(run)));
-                *latest = Some((Arc::clone(run), Arc::clone(&script)));
-                script
-            }
+    fn digest(&self, run: &Run) -> Arc<str> {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = digests.get(run) {
+            return Arc::clone(digest);
         }
+        if digests.len() >= RUNS {
+            digests.clear();
+        }
+        let script = redis::Script::new(&self.text(run));
+        let digest: Arc<str> = script.get_hash().into();
+        digests.insert(run.clone(), Arc::clone(&digest));
+        digest
     }
 }
 
@@ -73,6 +92,14 @@ impl Call<'_> {
     pub(crate) fn arg<T: ToRedisArgs>(&mut self, arg: T) -> &mut Self {
         self.args.arg(arg);
         self
+    }
+
+    /// The key.
+    pub(crate) fn key(&self) -> &[u8] {
+        match self.args.args_iter().next() {
+            Some(Arg::Simple(key)) => key,
+            _ => b"",
+        }
     }
 
     fn command(&self, digest: &str) -> Cmd {
@@ -94,14 +121,17 @@ impl Call<'_> {
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: MultiplexedConnection,
+    clustered: bool,
     /// Not known before the first script.
     run: Arc<Mutex<Option<Run>>>,
 }
 
 impl Link {
-    pub(crate) fn new(connection: MultiplexedConnection) -> Self {
+    /// Whose other end is a node of a Cluster, or is not.
+    pub(crate) fn new(connection: MultiplexedConnection, clustered: bool) -> Self {
         Self {
             connection,
+            clustered,
             run: Arc::default(),
         }
     }
@@ -120,8 +150,7 @@ impl Link {
         };
         let mut loads = 0;
         loop {
-            let script = call.script.digest(&run);
-            let cmd = call.command(script.get_hash());
+            let cmd = call.command(&call.script.digest(&run));
             match cmd.query_async(&mut self.connection).await {
                 Err(error) if is_unknown(&error) && loads < LOADS => loads += 1,
                 answer => return answer,
@@ -139,14 +168,16 @@ impl Link {
         let mut info = redis::cmd("INFO");
         info.arg("server");
         let run = match info.query_async::<String>(&mut self.connection).await {
-            Ok(info) => run_of(&info).into(),
+            Ok(info) => run_of(&info),
             // Where it may not be asked all runs are one.
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-                run_of("").into()
-            }
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => run_of(""),
             Err(error) => return Err(error),
         };
-        *self.lock() = Some(Arc::clone(&run));
+        let run = Run {
+            name: run.into(),
+            clustered: self.clustered,
+        };
+        *self.lock() = Some(run.clone());
         Ok(run)
     }
 

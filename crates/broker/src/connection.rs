@@ -1,49 +1,44 @@
-//! A connection to Redis that comes back by itself.
-//!
-//! Unlike the client library's own manager it also gives a connection up when an answer is late: behind a stalled
-//! connection every later command would time out as well.
+//! Redis, wherever it is: one server, a primary that Sentinels know, or a Cluster. Finds the server that has a key, and
+//! asks it.
 
 use std::{sync::Arc, time::Duration};
 
 use prometheus_client::registry::Registry;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError,
-    aio::{MultiplexedConnection, PubSub},
-};
-use tokio::{sync::Mutex, time::Instant};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection};
+use tokio::time::Instant;
 
 use crate::{
-    Error, RedisArgs,
+    Error, Keys, RedisArgs,
+    address::Address,
     call::{Call, Link},
+    cluster::Cluster,
     meter::Meter,
+    node::{Node, Reach},
+    request::Request,
+    slots::slot,
+    subscription::Subscription,
 };
 
-/// How long one attempt to connect may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a call is sent on to another node that has the slot now.
+const REDIRECTS: usize = 3;
 
-/// A handle on Redis. Clones share one multiplexed connection, which is made when it is first needed and again
-/// after it failed. No call retries by itself: who calls knows whether that is safe.
+/// A handle on Redis. Clones share one multiplexed connection to each server, which is made when it is first needed and
+/// again after it failed. No call retries by itself, but where a Cluster says that it was sent to the wrong node and
+/// nothing was done: who calls knows whether that is safe.
 #[derive(Clone)]
 pub struct Redis {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    client: Client,
+    servers: Servers,
     prefix: String,
-    timeout: Duration,
-    current: Mutex<Current>,
     meter: Meter,
 }
 
-/// The shared connection.
-#[derive(Default)]
-struct Current {
-    /// How many were made.
-    number: u64,
-    connection: Option<Link>,
-    /// When the latest attempt to connect failed.
-    failed: Option<Instant>,
+enum Servers {
+    One(Arc<Node>),
+    Cluster(Cluster),
 }
 
 impl Redis {
@@ -52,29 +47,45 @@ impl Redis {
         if args.key_prefix.contains(['{', '}']) || args.key_prefix.contains(char::is_whitespace) {
             return Err(Error::Prefix(args.key_prefix.clone()));
         }
-        let client = Client::open(args.redis_url.as_str()).map_err(Error::Url)?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                client,
-                prefix: args.key_prefix.clone(),
-                timeout: args.timeout(),
-                current: Mutex::default(),
-                meter: Meter::default(),
-            }),
-        })
+        let meter = Meter::default();
+        let one = |reach| {
+            let node = Node::new(reach, false, args.timeout(), meter.clone());
+            Servers::One(Arc::new(node))
+        };
+        let tls = args.tls.read()?;
+        let servers = match Address::parse(&args.redis_url, tls.as_ref())? {
+            Address::One(client) => one(Reach::Fixed(Box::new(client))),
+            Address::Sentinels(sentinels) => one(Reach::Sentinels(Arc::new(sentinels))),
+            Address::Cluster(seeds) => {
+                Servers::Cluster(Cluster::new(seeds, args.timeout(), meter.clone()))
+            }
+        };
+        let prefix = args.key_prefix.clone();
+        Ok(Self::of(servers, prefix, meter))
     }
 
-    /// Another handle with a connection of its own, which lives on the runtime that first uses it.
-    pub(crate) fn separate(&self) -> Self {
+    fn of(servers: Servers, prefix: String, meter: Meter) -> Self {
+        let shared = Shared {
+            servers,
+            prefix,
+            meter,
+        };
         Self {
-            shared: Arc::new(Shared {
-                client: self.shared.client.clone(),
-                prefix: self.shared.prefix.clone(),
-                timeout: self.shared.timeout,
-                current: Mutex::default(),
-                meter: self.shared.meter.clone(),
-            }),
+            shared: Arc::new(shared),
         }
+    }
+
+    /// Another handle with connections of its own, which live on the runtime that first uses them.
+    pub(crate) fn separate(&self) -> Self {
+        let servers = match &self.shared.servers {
+            Servers::One(node) => Servers::One(Arc::new(node.separate())),
+            Servers::Cluster(cluster) => Servers::Cluster(cluster.separate()),
+        };
+        Self::of(
+            servers,
+            self.shared.prefix.clone(),
+            self.shared.meter.clone(),
+        )
     }
 
     /// Makes visible what is measured of round trips and connections, those of all clones.
@@ -89,17 +100,32 @@ impl Redis {
 
     /// Where Redis is, without user and password.
     pub fn address(&self) -> String {
-        self.shared.client.get_connection_info().addr().to_string()
+        match &self.shared.servers {
+            Servers::One(node) => node.address(),
+            Servers::Cluster(cluster) => cluster.address(),
+        }
     }
 
-    /// Whether Redis answers.
+    /// Whether this is a Cluster, in which no two slots need have the same server.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.shared.servers, Servers::Cluster(_))
+    }
+
+    /// Whether Redis answers; of a Cluster, any node.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.query(&redis::cmd("PING")).await
+        self.ask(&redis::cmd("PING")).await
     }
 
-    /// The time of Redis, in milliseconds since the Unix epoch.
+    /// The time of Redis, in milliseconds since the Unix epoch: in a Cluster always that of the same node.
     pub(crate) async fn now(&self) -> Result<u64, Error> {
-        let (secs, micros): (u64, u64) = self.query(&redis::cmd("TIME")).await?;
+        self.now_at(&Keys::queues(self.prefix())).await
+    }
+
+    /// The time of the server that has a key, which is the clock of the key's queue.
+    pub(crate) async fn now_at(&self, key: &str) -> Result<u64, Error> {
+        let cmd = redis::cmd("TIME");
+        let request = Request::Command(&cmd);
+        let (secs, micros): (u64, u64) = self.send(key.as_bytes(), request).await?;
         Ok(secs * 1000 + micros / 1000)
     }
 
@@ -108,20 +134,70 @@ impl Redis {
         &self.shared.meter
     }
 
-    /// Sends one command.
+    /// Sends one command, whose first argument is its key.
     pub(crate) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Error> {
-        let (number, mut link) = self.get().await?;
-        let sent = Instant::now();
-        let result = cmd.query_async(link.connection()).await;
-        self.judge(number, sent, result).await
+        let request = Request::Command(cmd);
+        self.send(request.key(), request).await
     }
 
-    /// Sends several commands in one round trip.
+    /// Sends one command to the server that has a key.
+    pub(crate) async fn query_at<T: FromRedisValue>(
+        &self,
+        key: &str,
+        cmd: &Cmd,
+    ) -> Result<T, Error> {
+        self.send(key.as_bytes(), Request::Command(cmd)).await
+    }
+
+    /// Sends one command without a key; of a Cluster, to the first node that answers.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Error> {
+        let request = Request::Command(cmd);
+        let Servers::Cluster(cluster) = &self.shared.servers else {
+            return self.send(b"", request).await;
+        };
+        let mut nodes = cluster.primaries().await?;
+        nodes.sort_by_key(|node| !node.is_connected());
+        let mut failure = None;
+        for node in nodes {
+            match one(&node, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if !error.is_temporary() => return Err(error),
+                Err(error) => {
+                    cluster.doubt();
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::Connect(crate::node::timed_out())))
+    }
+
+    /// Sends one command without a key to every primary. Fails if one of them does not answer.
+    pub(crate) async fn ask_all<T: FromRedisValue>(
+        &self,
+        cmd: &Cmd,
+    ) -> Result<Vec<(String, T)>, Error> {
+        let nodes = match &self.shared.servers {
+            Servers::One(node) => vec![Arc::clone(node)],
+            Servers::Cluster(cluster) => cluster.primaries().await?,
+        };
+        let mut answers = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let answer = one(&node, Request::Command(cmd)).await;
+            if answer.is_err()
+                && let Servers::Cluster(cluster) = &self.shared.servers
+            {
+                cluster.doubt();
+            }
+            answers.push((node.address(), answer?));
+        }
+        answers.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(answers)
+    }
+
+    /// Sends several commands in one round trip. Their keys are of one queue or namespace.
     pub(crate) async fn pipe<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Error> {
-        let (number, mut link) = self.get().await?;
-        let sent = Instant::now();
-        let result = pipeline.query_async(link.connection()).await;
-        self.judge(number, sent, result).await
+        let request = Request::Pipeline(pipeline);
+        self.send(request.key(), request).await
     }
 
     /// Sends one command whose answer may take `wait` longer than usual, on a connection of one's own.
@@ -134,101 +210,97 @@ impl Redis {
 
     /// Runs a script.
     pub(crate) async fn script<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
-        let (number, mut link) = self.get().await?;
-        let sent = Instant::now();
-        let result = link.script(call).await;
-        self.judge(number, sent, result).await
+        self.send(call.key(), Request::Script(call)).await
     }
 
-    /// A connection of one's own, for a command that blocks. An answer may take `wait` longer than usual. `again` if it is
-    /// one in place of another.
+    /// A connection of one's own to the server that has a key, for a command that blocks. An answer may take `wait` longer
+    /// than usual. `again` if it is one in place of another.
     pub(crate) async fn dedicated(
         &self,
+        key: &str,
         wait: Duration,
         again: bool,
-    ) -> Result<MultiplexedConnection, Error> {
-        self.connect(self.shared.timeout + wait, again).await
+    ) -> Result<Link, Error> {
+        let node = self.node(key, again).await?;
+        let opened = node.open(wait, again).await;
+        if opened.is_err() {
+            self.doubt();
+        }
+        Ok(Link::new(opened?, self.is_cluster()))
     }
 
-    /// A connection of one's own, for subscriptions.
-    pub(crate) async fn pubsub(&self, again: bool) -> Result<PubSub, Error> {
-        let connecting = self.shared.client.get_async_pubsub();
-        let result = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(result) => result.map_err(Error::Connect),
-            Err(_) => Err(Error::Connect(timed_out())),
+    /// A connection of one's own to the server that has a key, for subscriptions to channels of its queue or namespace; of
+    /// all, where there is but one server.
+    pub(crate) async fn subscription(&self, key: &str, again: bool) -> Result<Subscription, Error> {
+        let node = self.node(key, again).await?;
+        let opened = if self.is_cluster() {
+            Subscription::sharded(&node, again).await
+        } else {
+            Subscription::plain(&node, again).await
         };
-        self.shared.meter.connected(result.is_ok(), again);
-        result
+        if opened.is_err() {
+            self.doubt();
+        }
+        opened
     }
 
-    async fn connect(
-        &self,
-        timeout: Duration,
-        again: bool,
-    ) -> Result<MultiplexedConnection, Error> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(timeout));
-        let client = &self.shared.client;
-        let result = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await;
-        self.shared.meter.connected(result.is_ok(), again);
-        result.map_err(Error::Connect)
+    /// The command that publishes what only those get who ask the server that has the channel's slot.
+    pub(crate) fn publish(&self) -> Cmd {
+        redis::cmd(if self.is_cluster() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        })
     }
 
-    async fn get(&self) -> Result<(u64, Link), Error> {
-        let asked = Instant::now();
-        let mut current = self.shared.current.lock().await;
-        if let Some(connection) = &current.connection {
-            return Ok((current.number, connection.clone()));
-        }
-        // Those who waited while an attempt failed share its failure, or each would wait for one of its own.
-        if current.failed.is_some_and(|failed| failed > asked) {
-            return Err(Error::Connect(timed_out()));
-        }
-        let again = current.number > 0 || current.failed.is_some();
-        match self.connect(self.shared.timeout, again).await {
-            Ok(connection) => {
-                let link = Link::new(connection);
-                current.number += 1;
-                current.connection = Some(link.clone());
-                Ok((current.number, link))
-            }
-            Err(error) => {
-                current.failed = Some(Instant::now());
-                Err(error)
+    async fn node(&self, key: &str, again: bool) -> Result<Arc<Node>, Error> {
+        match &self.shared.servers {
+            Servers::One(node) => Ok(Arc::clone(node)),
+            Servers::Cluster(cluster) => {
+                if again {
+                    cluster.doubt();
+                }
+                cluster.owner(slot(key.as_bytes())).await
             }
         }
     }
 
-    /// Drops the connection on which a call failed, unless another took its place meanwhile.
-    async fn judge<T>(
-        &self,
-        number: u64,
-        sent: Instant,
-        result: Result<T, RedisError>,
-    ) -> Result<T, Error> {
-        let is_over = result.as_ref().is_err_and(|error| {
-            error.is_io_error()
-                || error.is_timeout()
-                || error.is_connection_dropped()
-                || error.is_unrecoverable_error()
-                // A primary that became a replica: the next connection may reach the new primary.
-                || error.code() == Some("READONLY")
-        });
-        self.shared.meter.round_trip(sent.elapsed(), !is_over);
-        if is_over {
-            let mut current = self.shared.current.lock().await;
-            if current.number == number {
-                current.connection = None;
-            }
+    fn doubt(&self) {
+        if let Servers::Cluster(cluster) = &self.shared.servers {
+            cluster.doubt();
         }
-        result.map_err(Error::Command)
+    }
+
+    async fn send<T: FromRedisValue>(&self, key: &[u8], request: Request<'_>) -> Result<T, Error> {
+        let cluster = match &self.shared.servers {
+            Servers::One(node) => return one(node, request).await,
+            Servers::Cluster(cluster) => cluster,
+        };
+        let slot = slot(key);
+        let mut redirects = 0;
+        loop {
+            let result = one(&*cluster.owner(slot).await?, request).await;
+            let error = match result {
+                Err(error) => error,
+                Ok(answer) => return Ok(answer),
+            };
+            if error.is_temporary() {
+                cluster.doubt();
+            }
+            // Nothing was done: the node does not have the slot (any more).
+            if !error.is_moved() || redirects == REDIRECTS {
+                return Err(error);
+            }
+            redirects += 1;
+        }
     }
 }
 
-/// The error of an answer that did not come.
-pub(crate) fn timed_out() -> RedisError {
-    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+/// Asks one server.
+async fn one<T: FromRedisValue>(node: &Node, request: Request<'_>) -> Result<T, Error> {
+    let (number, mut link) = node.get().await?;
+    let sent = Instant::now();
+    let result: Result<T, RedisError> = request.send(&mut link).await;
+    node.judge(number, sent, result.as_ref().err()).await;
+    result.map_err(Error::Command)
 }

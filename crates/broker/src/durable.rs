@@ -64,7 +64,8 @@ impl Durable {
         } else {
             let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
             let again = std::mem::replace(&mut self.again, true);
-            (Link::new(self.redis.dedicated(WAIT, again).await?), how)
+            let key = String::from_utf8_lossy(call.key());
+            (self.redis.dedicated(&key, WAIT, again).await?, how)
         };
         let sent = Instant::now();
         let result = run(&mut link, how, call).await;

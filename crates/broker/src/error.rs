@@ -9,6 +9,12 @@ pub enum Error {
     /// The URL of Redis can't be understood.
     #[error("the Redis URL can't be used")]
     Url(#[source] RedisError),
+    /// The URL of Redis, or what belongs to it, says something that can't be.
+    #[error("the Redis URL can't be used: {0}")]
+    Address(&'static str),
+    /// A certificate or a key of one can't be read.
+    #[error("{0} can't be read")]
+    Tls(std::path::PathBuf, #[source] std::io::Error),
     /// The key prefix has a character that keys can't have.
     #[error("the key prefix {0:?} must not hold `{{`, `}}` or white space")]
     Prefix(String),
@@ -35,6 +41,11 @@ impl Error {
         matches!(self, Self::Command(error) if error.code() == Some("OOM"))
     }
 
+    /// Whether a node of a Cluster did nothing because another has what was asked for.
+    pub(crate) fn is_moved(&self) -> bool {
+        matches!(self, Self::Command(error) if error.code() == Some("MOVED"))
+    }
+
     /// Whether the same call may succeed in a while: Redis is away, loading, busy or failing over.
     ///
     /// What is not temporary is a mistake in a script or a damaged key; trying again would loop for ever.
@@ -51,7 +62,10 @@ impl Error {
                         Some(
                             "LOADING"
                                 | "BUSY"
+                                // A slot that moves between two nodes is used again when it has arrived.
                                 | "TRYAGAIN"
+                                | "ASK"
+                                | "MOVED"
                                 | "CLUSTERDOWN"
                                 | "MASTERDOWN"
                                 | "READONLY"

@@ -36,6 +36,11 @@ impl Feed {
         &self.base
     }
 
+    /// The same, shared by all that begin alike only where they were made from one another.
+    pub(crate) const fn shared_base(&self) -> &Arc<str> {
+        &self.base
+    }
+
     /// What its keys end with.
     pub(crate) fn name(&self) -> &str {
         &self.topic

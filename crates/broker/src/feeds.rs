@@ -9,6 +9,7 @@ mod compare;
 mod followed;
 #[cfg(feature = "testing")]
 pub(crate) mod offline;
+mod shards;
 
 use std::{
     collections::HashMap,
@@ -16,14 +17,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, StreamExt as _};
 use redis::Msg;
-use redis::aio::PubSubSink;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis};
+use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis, subscription::Subscription};
 
 use followed::{Followed, Verdict};
 
@@ -38,10 +37,6 @@ const MESSAGES: usize = 256;
 const MESSAGES_BYTES: usize = 128 * 1024;
 /// How long what positions lack may still be on its way to here.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
-/// How many channels one command subscribes to.
-const CHANNELS: usize = 500;
-/// How long Redis may take to confirm that.
-const CONFIRM: Duration = Duration::from_secs(5);
 
 /// Whether feeds are followed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +86,24 @@ impl Feeds {
 
     /// Follows what is wanted until `stop`.
     pub async fn run(self, redis: Redis, listener: impl Listener, stop: CancellationToken) {
+        if redis.is_cluster() {
+            shards::run(self.0, redis, listener, stop).await;
+        } else {
+            self.run_at(redis, String::new(), listener, stop).await;
+        }
+    }
+
+    /// The same where all that is wanted is on the server that has a key.
+    pub(crate) async fn run_at(
+        self,
+        redis: Redis,
+        key: String,
+        listener: impl Listener,
+        stop: CancellationToken,
+    ) {
         let mut follower = Follower {
             redis,
+            key,
             wanted: self.0,
             listener,
             followed: HashMap::new(),
@@ -130,8 +141,18 @@ impl Feeds {
     }
 }
 
+impl Wanted {
+    /// What changed since this was asked last.
+    fn take(&self) -> HashMap<Feed, bool> {
+        // Taken in one statement: the listener has locks of its own, under which others want something of this one.
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 struct Follower<L> {
     redis: Redis,
+    /// Of the server that has all that is followed.
+    key: String,
     wanted: Arc<Wanted>,
     listener: L,
     /// By pub/sub channel.
@@ -141,10 +162,11 @@ struct Follower<L> {
 impl<L: Listener> Follower<L> {
     /// One connection, from subscribing to its end.
     async fn session(&mut self, backoff: &mut Backoff) -> Result<(), Error> {
-        let (mut sink, mut stream) = self.redis.pubsub(backoff.tries() > 0).await?.split();
+        let again = backoff.tries() > 0;
+        let mut subscription = self.redis.subscription(&self.key, again).await?;
         self.take_changes();
         let names: Vec<_> = self.followed.keys().cloned().collect();
-        subscribe(&mut sink, &names, true).await?;
+        subscription.set(&names, true).await?;
         self.compare().await?;
         if backoff.tries() > 0 {
             info!(feeds = self.followed.len(), "subscribed again");
@@ -160,14 +182,14 @@ impl<L: Listener> Follower<L> {
         let mut look_again = std::pin::pin!(tokio::time::sleep(CHECK));
         loop {
             tokio::select! {
-                message = stream.next() => {
+                message = subscription.next() => {
                     let Some(message) = message else { return Ok(()) };
                     silent_losses = 0;
                     let mut bytes = message.get_payload_bytes().len();
                     let mut messages = vec![message];
                     while messages.len() < MESSAGES
                         && bytes < MESSAGES_BYTES
-                        && let Some(Some(next)) = stream.next().now_or_never()
+                        && let Some(next) = subscription.ready()
                     {
                         bytes += next.get_payload_bytes().len();
                         messages.push(next);
@@ -176,7 +198,7 @@ impl<L: Listener> Follower<L> {
                     // Who writes to clients gets its turn.
                     tokio::task::yield_now().await;
                 }
-                () = wanted.changed.notified() => self.change(&mut sink).await?,
+                () = wanted.changed.notified() => self.change(&mut subscription).await?,
                 _ = check.tick() => {
                     suspects = self.suspects().await?;
                     look_again.as_mut().reset(tokio::time::Instant::now() + ON_ITS_WAY);
@@ -196,14 +218,7 @@ impl<L: Listener> Follower<L> {
 
     /// Takes over what is wanted by now. Returns the channels that are new, and those that are not wanted any more.
     fn take_changes(&mut self) -> (Vec<String>, Vec<String>) {
-        // Taken in one statement: the listener has locks of its own, under which others want something of this one.
-        let changes = std::mem::take(
-            &mut *self
-                .wanted
-                .changes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let changes = self.wanted.take();
         let (mut new, mut old) = (Vec::new(), Vec::new());
         for (feed, wanted) in changes {
             let channel = feed.channel();
@@ -229,10 +244,10 @@ impl<L: Listener> Follower<L> {
         (new, old)
     }
 
-    async fn change(&mut self, sink: &mut PubSubSink) -> Result<(), Error> {
+    async fn change(&mut self, subscription: &mut Subscription) -> Result<(), Error> {
         let (new, old) = self.take_changes();
-        subscribe(sink, &old, false).await?;
-        subscribe(sink, &new, true).await?;
+        subscription.set(&old, false).await?;
+        subscription.set(&new, true).await?;
         self.compare_some(new).await.map(|_| ())
     }
 
@@ -364,22 +379,4 @@ impl<L: Listener> Follower<L> {
             }
         }
     }
-}
-
-/// Subscribes, or ends subscriptions, many with a command.
-async fn subscribe(sink: &mut PubSubSink, channels: &[String], on: bool) -> Result<(), Error> {
-    for chunk in channels.chunks(CHANNELS) {
-        let confirmed = async {
-            if on {
-                sink.subscribe(chunk).await
-            } else {
-                sink.unsubscribe(chunk).await
-            }
-        };
-        match tokio::time::timeout(CONFIRM, confirmed).await {
-            Ok(result) => result.map_err(Error::Connect)?,
-            Err(_) => return Err(Error::Connect(crate::connection::timed_out())),
-        }
-    }
-    Ok(())
 }

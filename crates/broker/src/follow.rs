@@ -25,13 +25,15 @@ pub async fn follow(
     stop: CancellationToken,
 ) {
     let feeds = Feeds::default();
-    feeds.follow(&Feed::topic(redis.prefix(), &channel));
+    let feed = Feed::topic(redis.prefix(), &channel);
+    feeds.follow(&feed);
     let one = One {
         channel,
         on_state,
         deliver,
     };
-    feeds.run(redis, one, stop).await;
+    let key = feed.base().to_owned();
+    feeds.run_at(redis, key, one, stop).await;
 }
 
 struct One<S, D> {

@@ -70,19 +70,31 @@ pub struct Replication {
 }
 
 impl Inspector {
-    /// Asks Redis how it does.
+    /// Asks Redis how it does. Of a Cluster the numbers of its primaries are added, and what is wrong with one is wrong.
     pub async fn health(&self) -> Result<RedisHealth, Error> {
-        let info: String = self.redis().query(&redis::cmd("INFO")).await?;
+        let answers: Vec<(String, String)> = self.redis().ask_all(&redis::cmd("INFO")).await?;
         let mut cmd = redis::cmd("CONFIG");
         cmd.arg("GET").arg("appendfsync");
         // A managed Redis may not tell its settings.
-        let config: Result<HashMap<String, String>, Error> = self.redis().query(&cmd).await;
-        let info = preflight::fields(&info);
+        let config: Result<HashMap<String, String>, Error> = self.redis().ask(&cmd).await;
+        let fsync = config.ok().and_then(|mut all| all.remove("appendfsync"));
+        let all = answers.iter().map(|(_, info)| RedisHealth::read(info));
+        let mut health = all.reduce(RedisHealth::and).unwrap_or_default();
+        health.address = self.redis().address();
+        health.persistence.fsync = fsync;
+        Ok(health)
+    }
+}
+
+impl RedisHealth {
+    /// What one server says of itself.
+    fn read(info: &str) -> Self {
+        let info = preflight::fields(info);
         let text = |name: &str| info.get(name).copied().unwrap_or_default().to_owned();
         let number = |name: &str| text(name).parse().unwrap_or(0);
         let bad = |name: &str| !matches!(text(name).as_str(), "ok" | "");
-        Ok(RedisHealth {
-            address: self.redis().address(),
+        Self {
+            address: String::new(),
             version: preflight::version(&info).to_owned(),
             mode: text("redis_mode"),
             uptime_s: number("uptime_in_seconds"),
@@ -96,7 +108,7 @@ impl Inspector {
             },
             persistence: Persistence {
                 aof: text("aof_enabled") == "1",
-                fsync: config.ok().and_then(|mut all| all.remove("appendfsync")),
+                fsync: None,
                 rdb_saved_at: number("rdb_last_save_time"),
                 loading: text("loading") == "1",
                 last_error: bad("rdb_last_bgsave_status")
@@ -111,6 +123,28 @@ impl Inspector {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-        })
+        }
+    }
+
+    /// Two servers of one Cluster.
+    fn and(mut self, other: Self) -> Self {
+        self.uptime_s = self.uptime_s.min(other.uptime_s);
+        self.clients += other.clients;
+        self.ops_per_s += other.ops_per_s;
+        self.memory.used += other.memory.used;
+        self.memory.peak += other.memory.peak;
+        self.memory.max += other.memory.max;
+        let (mine, its) = (&mut self.persistence, other.persistence);
+        mine.aof &= its.aof;
+        mine.rdb_saved_at = mine.rdb_saved_at.min(its.rdb_saved_at);
+        mine.loading |= its.loading;
+        mine.last_error |= its.last_error;
+        self.replication.replicas += other.replication.replicas;
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+        self
     }
 }

@@ -10,12 +10,13 @@ use std::{
 };
 
 use protocol::JobId;
-use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info, warn};
 
-use crate::{Backoff, Error, Keys, Redis, StopReason, WorkerCard, beat::Beat, lease::Leases};
+use crate::{
+    Backoff, Error, Keys, Redis, StopReason, WorkerCard, beat::Beat, call::Link, lease::Leases,
+};
 
 /// How many leases one call renews.
 const BATCH: usize = 256;
@@ -178,16 +179,17 @@ impl Keeper {
     async fn pop(
         &self,
         inbox: &str,
-        connection: &mut Option<MultiplexedConnection>,
+        connection: &mut Option<Link>,
         again: bool,
     ) -> Result<Option<String>, Error> {
         let connection = match connection {
             Some(connection) => connection,
-            None => connection.insert(self.redis.dedicated(BLOCK, again).await?),
+            None => connection.insert(self.redis.dedicated(inbox, BLOCK, again).await?),
         };
         let mut cmd = redis::cmd("BLPOP");
         cmd.arg(inbox).arg(BLOCK.as_secs());
-        let popped: Option<(String, String)> = Redis::query_on(connection, &cmd).await?;
+        let popped: Option<(String, String)> =
+            Redis::query_on(connection.connection(), &cmd).await?;
         Ok(popped.map(|(_, message)| message))
     }
 

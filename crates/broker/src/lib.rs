@@ -14,6 +14,7 @@
 //! the next collects.
 
 mod ack;
+mod address;
 mod args;
 mod backend;
 mod backoff;
@@ -21,6 +22,7 @@ mod beat;
 mod browse;
 mod buffer;
 mod call;
+mod cluster;
 mod connection;
 mod control;
 mod detached;
@@ -45,6 +47,7 @@ mod log;
 mod maintenance;
 mod meter;
 mod minutes;
+mod node;
 mod nodes;
 mod outcome;
 mod pairs;
@@ -55,22 +58,26 @@ mod pulse;
 mod receipt;
 mod record;
 mod registry;
+mod request;
 mod rooms;
 mod round;
 mod scan;
 mod schedules;
 mod script;
+mod sentinel;
 mod settings;
 mod sink;
+mod slots;
 mod span;
 mod stored;
+mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod vitals;
 mod wake;
 
 pub use ack::{AckLayer, AckService};
-pub use args::{DurabilityArgs, QueueArgs, RedisArgs};
+pub use args::{DurabilityArgs, QueueArgs, RedisArgs, TlsArgs};
 pub use backend::{ConsumerConfig, RedisBackend};
 pub use backoff::Backoff;
 pub use browse::{Browse, InvalidPlace, JobPage, JobPlace};

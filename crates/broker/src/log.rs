@@ -118,8 +118,14 @@ impl Redis {
     /// How many connections follow a feed now, of whichever process.
     pub async fn followers(&self, feed: &Feed) -> Result<u64, Error> {
         let mut cmd = redis::cmd("PUBSUB");
-        cmd.arg("NUMSUB").arg(feed.channel());
-        let (_, count): (String, u64) = self.query(&cmd).await?;
+        let channel = feed.channel();
+        let what = if self.is_cluster() {
+            "SHARDNUMSUB"
+        } else {
+            "NUMSUB"
+        };
+        cmd.arg(what).arg(&channel);
+        let (_, count): (String, u64) = self.query_at(&channel, &cmd).await?;
         Ok(count)
     }
 

@@ -127,7 +127,8 @@ impl Inspector {
 
     /// A queue as it is now.
     pub async fn minute(&self, queue: &QueueName) -> Result<Minute, Error> {
-        let at = self.now().await?;
+        let keys = self.queue_keys(queue);
+        let at = self.redis().now_at(keys.base()).await?;
         let (depth, totals) = self.counts(queue).await?;
         let kinds = self.kinds(queue).await?;
         Ok(Minute {

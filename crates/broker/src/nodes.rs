@@ -10,17 +10,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use futures_util::StreamExt as _;
 use rand::RngExt as _;
 use redis::Msg;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::{Backoff, Error, Feed, FollowState, Presence, Redis, connection::timed_out};
+use crate::{Backoff, Error, Feed, FollowState, Presence, Redis};
 
-/// How long Redis may take to confirm a subscription.
-const CONFIRM: Duration = Duration::from_secs(5);
 /// A namespace that no wire channel can name.
 const NAMESPACE: &str = ":";
 
@@ -126,25 +123,22 @@ impl Nodes {
     ) -> Result<(), Error> {
         // There is no log to compare with; so the listener sends to itself now and then.
         let probe = format!("{}:{:016x}", self.control, rand::rng().random::<u64>());
-        let mut pubsub = self.redis.pubsub(backoff.tries() > 0).await?;
-        let channels = [&*self.control, &*probe];
-        match tokio::time::timeout(CONFIRM, pubsub.subscribe(&channels)).await {
-            Ok(result) => result.map_err(Error::Connect)?,
-            Err(_) => return Err(Error::Connect(timed_out())),
-        }
+        let again = backoff.tries() > 0;
+        let mut subscription = self.redis.subscription(&self.control, again).await?;
+        let channels = [self.control.clone(), probe.clone()];
+        subscription.set(&channels, true).await?;
         if backoff.tries() > 0 {
             info!("subscribed to the servers' channel again");
         }
         backoff.reset();
         on_state(FollowState::Live);
-        let mut messages = pubsub.into_on_message();
         let mut check = tokio::time::interval(self.check);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         check.reset();
         let mut heard = true;
         loop {
             tokio::select! {
-                message = messages.next() => {
+                message = subscription.next() => {
                     let Some(message) = message else { return Ok(()) };
                     heard = true;
                     if message.get_channel_name() != probe {
@@ -163,7 +157,7 @@ impl Nodes {
     }
 
     async fn publish(&self, channel: &str, text: &str) -> Result<u64, Error> {
-        let mut cmd = redis::cmd("PUBLISH");
+        let mut cmd = self.redis.publish();
         cmd.arg(channel).arg(text);
         self.redis.query(&cmd).await
     }

@@ -48,15 +48,30 @@ impl Preflight {
         durability: Durability,
         replicas: u32,
     ) -> Result<Self, Error> {
-        let info: String = redis.query(&redis::cmd("INFO")).await?;
-        let info = fields(&info);
+        let answers: Vec<(String, String)> = redis.ask_all(&redis::cmd("INFO")).await?;
+        let mut found = Self {
+            version: String::new(),
+            warnings: Vec::new(),
+        };
+        for (_, info) in &answers {
+            let info = fields(info);
+            if info.get("cluster_enabled") == Some(&"1") && !redis.is_cluster() {
+                return Err(Error::Unsupported(format!(
+                    "{} is a node of a Cluster: its URL must begin with `redis-cluster://`",
+                    redis.address()
+                )));
+            }
+            version(&info).clone_into(&mut found.version);
+            for warning in warnings(&info) {
+                if !found.warnings.contains(&warning) {
+                    found.warnings.push(warning);
+                }
+            }
+        }
         if durability != Durability::Written {
             how(redis, durability, replicas).await?;
         }
-        Ok(Self {
-            version: version(&info).to_owned(),
-            warnings: warnings(&info),
-        })
+        Ok(found)
     }
 }
 
@@ -83,7 +98,7 @@ impl Preflight {
                 }
                 Err(error) if error.is_temporary() => tokio::time::sleep(backoff.pause()).await,
                 // A Redis that does not let itself be asked is used all the same.
-                Err(error) if args.durability == Durability::Written => {
+                Err(error @ Error::Command(_)) if args.durability == Durability::Written => {
                     debug!(%error, "Redis does not say how it is set up");
                     return Ok(());
                 }
@@ -115,21 +130,23 @@ pub(crate) async fn how(
     if durability == Durability::Replicated {
         return Ok(How::Wait(replicas));
     }
-    let info: String = redis.query(redis::cmd("INFO").arg("persistence")).await?;
-    if fields(&info).get("aof_enabled") == Some(&"0") {
+    let answers: Vec<(String, String)> =
+        redis.ask_all(redis::cmd("INFO").arg("persistence")).await?;
+    let off = |info: &str| fields(info).get("aof_enabled") == Some(&"0");
+    if answers.iter().any(|(_, info)| off(info)) {
         return Err(Error::Unsupported(
             "durability `fsynced` needs `appendonly yes` in Redis".to_owned(),
         ));
     }
     let known: Vec<Option<redis::Value>> = redis
-        .query(redis::cmd("COMMAND").arg("INFO").arg("WAITAOF"))
+        .ask(redis::cmd("COMMAND").arg("INFO").arg("WAITAOF"))
         .await?;
     if known.iter().any(Option::is_some) {
         return Ok(How::WaitAof);
     }
     // Not every Redis lets itself be asked.
     let policy: HashMap<String, String> = redis
-        .query(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
+        .ask(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
         .await
         .unwrap_or_default();
     if policy.get("appendfsync").map(String::as_str) == Some("always") {

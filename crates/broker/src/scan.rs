@@ -67,7 +67,7 @@ impl Scan {
         let Some(jobs) = self.records().await? else {
             return Ok(None);
         };
-        let now = self.redis.now().await?;
+        let now = self.redis.now_at(self.keys.base()).await?;
         let summary = |job: JobRecord| JobSummary {
             age_ms: now.saturating_sub(since(&job)),
             id: job.id,
@@ -116,7 +116,7 @@ impl Scan {
             // What is put off again comes later, and can't do so for ever.
             JobState::Delayed => VecDeque::from([self.state.to_string()]),
             _ => {
-                self.last = self.redis.now().await? as f64;
+                self.last = self.redis.now_at(self.keys.base()).await? as f64;
                 VecDeque::from([self.state.to_string()])
             }
         };

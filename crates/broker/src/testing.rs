@@ -4,27 +4,28 @@
 //! Only built with the feature `testing`. It panics where a test should fail.
 
 mod puppet;
+mod server;
+mod topology;
 
 use std::{
-    fs::File,
     net::TcpListener,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use rand::RngExt as _;
-use redis::FromRedisValue;
+use redis::{FromRedisValue, Value};
 use tempfile::TempDir;
 
-use crate::{Redis, RedisArgs, stored::Stored};
+use crate::{Error, Redis, RedisArgs, TlsArgs, stored::Stored};
+
+use server::Server;
 
 pub use crate::feeds::offline::{Messages, Offline};
 pub use puppet::{Act, Answer, Held, Puppet, What};
+pub use topology::Topology;
 
 /// How long a test waits for what should happen soon, on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,12 +45,14 @@ pub async fn until<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) 
     }
 }
 
-/// A `redis-server` of the test's own, on a free port, with its data in a temporary folder. It ends with this value.
+/// A Redis of the test's own, on free ports, with its data in a temporary folder. It ends with this value.
 pub struct TestRedis {
-    port: u16,
-    options: Vec<String>,
-    data: TempDir,
-    process: Option<Child>,
+    topology: Topology,
+    /// Those that hold data come first.
+    servers: Vec<Server>,
+    holders: usize,
+    /// Kept until the end.
+    _data: TempDir,
 }
 
 impl TestRedis {
@@ -66,51 +69,83 @@ impl TestRedis {
     /// Starts one with options of `redis-server`.
     pub async fn start_with(options: &[&str]) -> Self {
         let mut redis = Self::stopped(options);
-        redis.run().await;
+        Box::pin(redis.run()).await;
+        redis
+    }
+
+    /// Starts one that is made up as a test wants it, whatever others are.
+    pub async fn start_as(topology: Topology, options: &[&str]) -> Self {
+        let mut redis = Self::stopped_as(topology, options);
+        Box::pin(redis.run()).await;
         redis
     }
 
     /// One that does not run yet; its address is known all the same.
     pub fn stopped(options: &[&str]) -> Self {
+        Self::stopped_as(Topology::from_env(), options)
+    }
+
+    fn stopped_as(topology: Topology, options: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder can be made");
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+        let (servers, holders) = topology.servers(data.path(), &options);
         Self {
-            port: free_port(),
-            options,
-            data,
-            process: None,
+            topology,
+            servers,
+            holders,
+            _data: data,
         }
     }
 
-    /// Starts it, or starts it again on the same port with the same data, and waits until it answers.
+    /// Starts it, or starts it again in the same place with the same data, and waits until it answers.
     pub async fn run(&mut self) {
-        assert!(self.process.is_none(), "Redis runs already");
-        let log = File::create(self.data.path().join("log")).expect("the log can be made");
-        let server = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-        let mut command = tied(&server);
-        command
-            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
-            .arg(self.port.to_string())
-            .arg("--dir")
-            .arg(self.data.path())
-            .args(&self.options)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(Stdio::null());
-        let process = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{server} does not start: {error}"));
-        self.process = Some(process);
+        for server in self.servers.iter_mut().filter(|server| !server.runs()) {
+            server.start();
+        }
+        self.settled().await;
+    }
+
+    /// Waits until every part of it answers: all slots have a primary, all replicas have caught up.
+    pub async fn settled(&self) {
         let args = self.args("ping");
         until("Redis answers", async || {
             Redis::new(&args).ok()?.ping().await.ok()
         })
         .await;
+        if self.topology == Topology::One {
+            return;
+        }
+        for server in &self.servers[..self.holders] {
+            let redis = server_alone(server);
+            until("all of Redis answers", async || {
+                let info: String = redis
+                    .ask(redis::cmd("INFO").arg("replication"))
+                    .await
+                    .ok()?;
+                let synced = info.contains("role:master") || info.contains("master_link_status:up");
+                let clustered = matches!(self.topology, Topology::Cluster { .. });
+                let state: String = if clustered {
+                    redis.ask(redis::cmd("CLUSTER").arg("INFO")).await.ok()?
+                } else {
+                    String::new()
+                };
+                let whole = !clustered
+                    || (state.contains("cluster_state:ok")
+                        && state.contains("cluster_slots_ok:16384"));
+                (synced && whole).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// How it is made up.
+    pub const fn topology(&self) -> Topology {
+        self.topology
     }
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        self.topology.url(&self.servers)
     }
 
     /// How to reach it, under a prefix of the test's own.
@@ -119,6 +154,7 @@ impl TestRedis {
             redis_url: self.url(),
             key_prefix: prefix.to_owned(),
             redis_timeout_ms: 5_000,
+            tls: TlsArgs::default(),
         }
     }
 
@@ -127,21 +163,38 @@ impl TestRedis {
         Redis::new(&self.args(prefix)).expect("the arguments are right")
     }
 
-    /// Sends a raw command.
+    /// Sends a raw command: to the server that has its key, or, if it is about servers, to all that are primaries. Of what
+    /// those answer, lists are put together, numbers added, texts joined; otherwise it is the first answer.
     pub async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut cmd = redis::cmd(words[0]);
         cmd.arg(&words[1..]);
-        self.connect("raw")
-            .query(&cmd)
+        let redis = self.connect("raw");
+        let about_servers = matches!(
+            words[0],
+            "CLIENT" | "CONFIG" | "DBSIZE" | "FLUSHALL" | "INFO" | "KEYS" | "SCRIPT"
+        );
+        let answer = async {
+            if words[0] == "TIME" {
+                return redis.ask(&cmd).await;
+            }
+            if !about_servers {
+                return redis.query(&cmd).await;
+            }
+            let answers = redis.ask_all::<Value>(&cmd).await?;
+            let merged = answers.into_iter().map(|(_, answer)| answer).reduce(merge);
+            let merged = merged.unwrap_or(Value::Nil);
+            redis::from_redis_value(merged).map_err(|error| Error::Stored(error.to_string()))
+        };
+        answer
             .await
             .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    /// Ends it as a power failure would.
+    /// Ends all of it as a power failure would, but for what watches over it.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("the process can be killed");
-            process.wait().expect("the process can be waited for");
+        // Replicas first, so that none takes the place of its primary.
+        for server in self.servers[..self.holders].iter_mut().rev() {
+            server.kill();
         }
     }
 
@@ -156,15 +209,91 @@ impl TestRedis {
     }
 
     fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().expect("Redis runs");
-        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid fits"));
-        kill(pid, signal).expect("the process takes a signal");
+        for server in self.servers[..self.holders].iter().rev() {
+            server.signal(signal);
+        }
+    }
+
+    /// Ends one of the servers that hold data as a power failure would. Says whether it was a primary.
+    pub async fn kill_one(&mut self, n: usize) -> bool {
+        let redis = server_alone(&self.servers[n]);
+        let info: Result<String, Error> = redis.ask(redis::cmd("INFO").arg("replication")).await;
+        self.servers[n].kill();
+        info.is_ok_and(|info| info.contains("role:master"))
+    }
+
+    /// Waits until another server has taken the place of one that was ended.
+    pub async fn replaced(&self, n: usize) {
+        let place = format!("127.0.0.1:{}", self.servers[n].port);
+        until("a replica is promoted", async || {
+            if let Topology::Sentinel = self.topology {
+                let redis = self.connect("ping");
+                let info: String = redis.ask(redis::cmd("INFO").arg("server")).await.ok()?;
+                return (!info.contains(&format!("tcp_port:{}", self.servers[n].port)))
+                    .then_some(());
+            }
+            for (other, server) in self.servers.iter().enumerate() {
+                if other == n || !server.runs() {
+                    continue;
+                }
+                let redis = server_alone(server);
+                let nodes: String = redis.ask(redis::cmd("CLUSTER").arg("NODES")).await.ok()?;
+                // Who has slots has them in the ninth column and on.
+                let line = nodes.lines().find(|line| line.contains(&place))?;
+                if line.split(' ').count() > 8 {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+    }
+
+    /// Starts what was ended; that it answers is not waited for.
+    pub fn start_one(&mut self, n: usize) {
+        if !self.servers[n].runs() {
+            self.servers[n].start();
+        }
+    }
+
+    /// How many servers hold data.
+    pub const fn holders(&self) -> usize {
+        self.holders
+    }
+
+    /// Sends a raw command to one of the servers that hold data, as if it were alone.
+    pub async fn command_at<T: FromRedisValue>(&self, n: usize, words: &[&str]) -> T {
+        let mut cmd = redis::cmd(words[0]);
+        cmd.arg(&words[1..]);
+        server_alone(&self.servers[n])
+            .ask(&cmd)
+            .await
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 }
 
-impl Drop for TestRedis {
-    fn drop(&mut self) {
-        self.kill();
+fn server_alone(server: &Server) -> Redis {
+    let args = RedisArgs {
+        redis_url: server.url(),
+        key_prefix: "raw".to_owned(),
+        redis_timeout_ms: 1_000,
+        tls: TlsArgs::default(),
+    };
+    Redis::new(&args).expect("the arguments are right")
+}
+
+fn merge(one: Value, other: Value) -> Value {
+    match (one, other) {
+        (Value::Array(mut one), Value::Array(other)) => {
+            one.extend(other);
+            Value::Array(one)
+        }
+        (Value::Int(one), Value::Int(other)) => Value::Int(one + other),
+        (Value::BulkString(mut one), Value::BulkString(other)) => {
+            one.extend(other);
+            Value::BulkString(one)
+        }
+        (one, _) => one,
     }
 }
 

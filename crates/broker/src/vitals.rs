@@ -73,7 +73,7 @@ impl Inspector {
         if next.is_empty() {
             return Ok(None);
         }
-        let now = self.now().await?;
+        let now = self.redis().now_at(keys.base()).await?;
         let next = self.redis().summaries(&keys, &next).await?;
         let waiting = next.iter().filter(|job| job.state == JobState::Waiting);
         let since = waiting

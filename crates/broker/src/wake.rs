@@ -2,20 +2,18 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use redis::aio::MultiplexedConnection;
-
-use crate::{Backoff, Keys, Redis};
+use crate::{Backoff, Keys, Redis, call::Link};
 
 /// How long one pop blocks. It also bounds how long a dead connection goes unnoticed.
 const BLOCK: Duration = Duration::from_secs(10);
 
-type Popped = (Option<MultiplexedConnection>, bool);
+type Popped = (Option<Link>, bool);
 
 /// A pop that is kept across the worker's rounds: it can't be taken back once it is sent.
 pub(crate) struct Wake {
     redis: Redis,
     key: String,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Link>,
     pop: Option<Pin<Box<dyn Future<Output = Popped> + Send>>>,
     backoff: Backoff,
 }
@@ -71,7 +69,7 @@ impl Wake {
 async fn pop(
     redis: Redis,
     key: String,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Link>,
     pause: Option<Duration>,
 ) -> Popped {
     if let Some(pause) = pause {
@@ -80,7 +78,7 @@ async fn pop(
     let mut connection = match connection {
         Some(connection) => connection,
         // Why it failed is said by the rounds, which fail too.
-        None => match redis.dedicated(BLOCK, pause.is_some()).await {
+        None => match redis.dedicated(&key, BLOCK, pause.is_some()).await {
             Ok(connection) => connection,
             Err(_) => return (None, false),
         },
@@ -88,7 +86,7 @@ async fn pop(
     let mut cmd = redis::cmd("BLPOP");
     cmd.arg(key).arg(BLOCK.as_secs());
     match cmd
-        .query_async::<Option<(String, String)>>(&mut connection)
+        .query_async::<Option<(String, String)>>(connection.connection())
         .await
     {
         Ok(popped) => (Some(connection), popped.is_some()),

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use redis::{Msg, PushInfo, PushKind, Value};
 
 use super::{Followed, Follower, Listener, Wanted};
-use crate::{Feed, Position, Redis, RedisArgs};
+use crate::{Feed, Position, Redis, RedisArgs, TlsArgs};
 
 /// Messages of one feed, as the client library hands them over.
 pub struct Messages(Vec<Msg>);
@@ -37,6 +37,7 @@ impl<L: Listener> Offline<L> {
             redis_url: "redis://127.0.0.1:1/".to_owned(),
             key_prefix: "offline".to_owned(),
             redis_timeout_ms: 100,
+            tls: TlsArgs::default(),
         };
         let channel = feed.channel();
         let position = Some(Position {
@@ -46,6 +47,7 @@ impl<L: Listener> Offline<L> {
         let one = Followed { feed, position };
         let follower = Follower {
             redis: Redis::new(&args).expect("the arguments are right"),
+            key: String::new(),
             wanted: Arc::<Wanted>::default(),
             listener,
             followed: HashMap::from([(channel.clone(), one)]),

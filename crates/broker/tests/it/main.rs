@@ -8,6 +8,7 @@
 
 mod backend;
 mod cancel;
+mod cluster;
 mod durability;
 mod faults;
 mod follow;

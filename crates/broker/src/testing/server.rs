@@ -1,0 +1,88 @@
+//! One process of a test's Redis: a server, a node of a Cluster, or a Sentinel.
+
+use std::{
+    fs::{File, create_dir_all},
+    path::PathBuf,
+    process::{Child, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{free_port, tied};
+
+/// A process with a folder of its own, started as often as a test likes.
+pub(super) struct Server {
+    pub(super) port: u16,
+    /// What it says to others of its kind; only in a Cluster.
+    pub(super) bus: u16,
+    pub(super) folder: PathBuf,
+    /// What it is told besides where it is.
+    pub(super) options: Vec<String>,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// One that does not run yet.
+    pub(super) fn new(folder: PathBuf, options: Vec<String>) -> Self {
+        create_dir_all(&folder).expect("a folder can be made");
+        Self {
+            port: free_port(),
+            bus: free_port(),
+            folder,
+            options,
+            process: None,
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Starts the process; that it answers is for others to wait for.
+    pub(super) fn start(&mut self) {
+        assert!(self.process.is_none(), "Redis runs already");
+        let log = File::create(self.folder.join("log")).expect("the log can be made");
+        let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let mut command = tied(&program);
+        command
+            .args(&self.options)
+            .args(["--bind", "127.0.0.1", "--port"])
+            .arg(self.port.to_string())
+            .arg("--dir")
+            .arg(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null());
+        let process = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        self.process = Some(process);
+    }
+
+    pub(super) const fn runs(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// Ends it as a power failure would.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("the process can be killed");
+            process.wait().expect("the process can be waited for");
+        }
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        let Some(process) = &self.process else { return };
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid fits"));
+        kill(pid, signal).expect("the process takes a signal");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
