@@ -199,7 +199,7 @@ mod tests {
             ("redis-cluster://a:7000,b", "a:7000,b:6379 None None"),
             (
                 "redis-cluster://u:p%40@a,[::1]:7001/0",
-                r#"a:6379,[::1]:7001 Some("u") Some("p@")"#,
+                r#"a:6379,::1:7001 Some("u") Some("p@")"#,
             ),
             (
                 "redis-sentinel://:secret@a,b:7/main/2?sentinel_password=other",

@@ -3,6 +3,7 @@
 //!
 //! Only built with the feature `testing`. It panics where a test should fail.
 
+mod moving;
 mod puppet;
 mod server;
 mod topology;
@@ -24,6 +25,7 @@ use crate::{Error, Redis, RedisArgs, TlsArgs, stored::Stored};
 use server::Server;
 
 pub use crate::feeds::offline::{Messages, Offline};
+pub use moving::Moving;
 pub use puppet::{Act, Answer, Held, Puppet, What};
 pub use topology::Topology;
 
@@ -166,28 +168,13 @@ impl TestRedis {
     /// Sends a raw command: to the server that has its key, or, if it is about servers, to all that are primaries. Of what
     /// those answer, lists are put together, numbers added, texts joined; otherwise it is the first answer.
     pub async fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut cmd = redis::cmd(words[0]);
-        cmd.arg(&words[1..]);
-        let redis = self.connect("raw");
-        let about_servers = matches!(
-            words[0],
-            "CLIENT" | "CONFIG" | "DBSIZE" | "FLUSHALL" | "INFO" | "KEYS" | "SCRIPT"
-        );
-        let answer = async {
-            if words[0] == "TIME" {
-                return redis.ask(&cmd).await;
-            }
-            if !about_servers {
-                return redis.query(&cmd).await;
-            }
-            let answers = redis.ask_all::<Value>(&cmd).await?;
-            let merged = answers.into_iter().map(|(_, answer)| answer).reduce(merge);
-            let merged = merged.unwrap_or(Value::Nil);
-            redis::from_redis_value(merged).map_err(|error| Error::Stored(error.to_string()))
-        };
-        answer
-            .await
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command(&self.connect("raw"), words).await
+    }
+
+    /// The command that publishes to those who follow feeds.
+    pub fn publish(&self) -> &'static str {
+        let sharded = matches!(self.topology, Topology::Cluster { .. });
+        if sharded { "SPUBLISH" } else { "PUBLISH" }
     }
 
     /// Ends all of it as a power failure would, but for what watches over it.
@@ -256,6 +243,11 @@ impl TestRedis {
         }
     }
 
+    /// The port of one of the servers that hold data.
+    pub fn port(&self, n: usize) -> u16 {
+        self.servers[n].port
+    }
+
     /// How many servers hold data.
     pub const fn holders(&self) -> usize {
         self.holders
@@ -270,6 +262,31 @@ impl TestRedis {
             .await
             .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
+}
+
+/// Sends a raw command, as [`TestRedis::command`] does.
+pub async fn command<T: FromRedisValue>(redis: &Redis, words: &[&str]) -> T {
+    let mut cmd = redis::cmd(words[0]);
+    cmd.arg(&words[1..]);
+    let about_servers = matches!(
+        words[0],
+        "CLIENT" | "CONFIG" | "DBSIZE" | "FLUSHALL" | "INFO" | "KEYS" | "SCRIPT"
+    );
+    let answer = async {
+        if words[0] == "TIME" {
+            return redis.ask(&cmd).await;
+        }
+        if !about_servers {
+            return redis.query(&cmd).await;
+        }
+        let answers = redis.ask_all::<Value>(&cmd).await?;
+        let merged = answers.into_iter().map(|(_, answer)| answer).reduce(merge);
+        let merged = merged.unwrap_or(Value::Nil);
+        redis::from_redis_value(merged).map_err(|error| Error::Stored(error.to_string()))
+    };
+    answer
+        .await
+        .unwrap_or_else(|error| panic!("{words:?}: {error}"))
 }
 
 fn server_alone(server: &Server) -> Redis {

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use super::server::Server;
 
 /// How many slots a Cluster has.
-const SLOTS: usize = 16_384;
+pub(super) const SLOTS: usize = 16_384;
 /// What the Sentinels call the primary.
 const PRIMARY: &str = "main";
 

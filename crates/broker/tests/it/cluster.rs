@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use broker::{
-    FollowState, Inspector, Producer, ProducerConfig, QueueArgs, Redis, follow,
+    FollowState, Inspector, Maintenance, Preflight, Producer, ProducerConfig, QueueArgs, Redis,
+    follow,
     testing::{TestRedis, Topology, until},
 };
-use protocol::{Channel, Job, JobOptions, JobState, Kind, QueueName, Topic};
+use protocol::{Channel, Durability, Job, JobOptions, JobState, Kind, QueueName, Topic};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    follow::Seen,
+    rig::{Rig, Setup},
+};
 
 const CLUSTER: Topology = Topology::Cluster {
     primaries: 3,
@@ -113,7 +119,7 @@ async fn a_lost_primary_is_replaced_and_nothing_replicated_is_lost() {
                 QueueArgs::default(),
                 ProducerConfig {
                     accept_timeout: Duration::from_secs(30),
-                    durability: protocol::Durability::Replicated,
+                    durability: Durability::Replicated,
                     ..ProducerConfig::default()
                 },
                 &tracker,
@@ -137,4 +143,126 @@ async fn a_lost_primary_is_replaced_and_nothing_replicated_is_lost() {
         .await;
         assert_eq!(record.state, JobState::Waiting);
     }
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_takes_its_queue_along() {
+    let rig = Rig::on(start().await, QueueArgs::default());
+    let options = JobOptions {
+        topic: Some(Topic::new("lobby").unwrap()),
+        ..JobOptions::default()
+    };
+    let seen = Seen::live(&rig, &"lobby").await;
+    let worker = rig.worker("w", Setup::default(), |_, job| async move {
+        Ok(job.payload.get().to_owned())
+    });
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        ids.push(rig.submit(&n.to_string(), options.clone()).await);
+    }
+    let moving = rig.server.begin_move("test{chat}:").await;
+    // Half of its keys are there and half are here: nothing may be done now.
+    assert!(rig.server.move_keys(&moving, 10).await > 0);
+    let (redis, queue) = (rig.redis.clone(), rig.queue.clone());
+    let swept = Maintenance::new(redis, rig.args.clone()).run(&queue).await;
+    assert!(swept.is_err_and(|error| error.is_temporary()));
+    let waits = rig.submit("20", options.clone());
+    let (id, ()) = tokio::join!(waits, rig.server.end_move(moving));
+    ids.push(id);
+    for n in 21..40 {
+        ids.push(rig.submit(&n.to_string(), options.clone()).await);
+    }
+    for id in ids {
+        let record = rig.until_state(id, JobState::Completed).await;
+        assert_eq!(record.attempt, 1);
+    }
+    let lines = seen.until(3 * 40).await;
+    assert_eq!(lines.iter().filter(|line| *line == "gap").count(), 0);
+    for event in ["queued", "started", "completed"] {
+        let told = lines.iter().filter(|line| line.starts_with(event)).count();
+        assert_eq!(told, 40, "{event}");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_follower_goes_on_where_a_replica_took_over() {
+    let mut rig = Rig::on(start().await, QueueArgs::default());
+    let options = JobOptions {
+        topic: Some(Topic::new("lobby").unwrap()),
+        ..JobOptions::default()
+    };
+    let worker = rig.worker("w", Setup::default(), |_, job| async move {
+        Ok(job.payload.get().to_owned())
+    });
+    let seen = Seen::live(&rig, &"lobby").await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(rig.submit(&n.to_string(), options.clone()).await);
+    }
+    for id in &ids {
+        rig.until_state(*id, JobState::Completed).await;
+    }
+    seen.until(30).await;
+    // What is asynchronous has come to the replica by now, or it counts as lost; both may be.
+    let owner = rig.server.owner("test{chat}:").await;
+    rig.server.kill_one(owner).await;
+    rig.server.replaced(owner).await;
+    let id = rig.submit("10", options.clone()).await;
+    rig.until_state(id, JobState::Completed).await;
+    let told = until("the end of the latest job is told", async || {
+        let lines = seen.lines.lock().unwrap();
+        let ends = lines.iter().filter(|line| line.starts_with("completed"));
+        (ends.count() >= 11).then(|| lines.clone())
+    })
+    .await;
+    assert!(told.last().unwrap().starts_with("completed"), "{told:?}");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn other_shards_go_on_while_one_is_away() {
+    let mut server = start().await;
+    let redis = server.connect("test");
+    let tracker = TaskTracker::new();
+    let gone = server.owner("test{queue-0}:").await;
+    // Its replica too: nobody takes over.
+    server.kill_one(gone + 3).await;
+    server.kill_one(gone).await;
+    let mut others = 0;
+    for queue in queues() {
+        if server.would_own(&format!("test{{{queue}}}:")) == gone {
+            continue;
+        }
+        others += 1;
+        let producer = producer(&redis, &queue, &tracker);
+        producer.submit(Producer::new_id(), job()).await.unwrap();
+    }
+    assert!(others > 3);
+    redis.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_is_called_one_and_one_server_is_not() {
+    let cluster = start().await;
+    let mut args = cluster.args("test");
+    args.redis_url = format!("redis://127.0.0.1:{}/", cluster.port(0));
+    let alone = Redis::new(&args).unwrap();
+    let error = Preflight::check(&alone, Durability::Written, 1).await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("`redis-cluster://`")
+    );
+
+    let one = TestRedis::start_as(Topology::One, &[]).await;
+    let mut args = one.args("test");
+    args.redis_url = format!("redis-cluster://127.0.0.1:{}", one.port(0));
+    let error = Redis::new(&args).unwrap().ping().await.unwrap_err();
+    assert!(!error.is_temporary(), "{error}");
+    assert!(
+        error.to_string().contains("no node of a Cluster"),
+        "{error}"
+    );
 }

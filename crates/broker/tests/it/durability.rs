@@ -2,7 +2,7 @@
 
 use broker::{
     Preflight, Producer, ProducerConfig, QueueArgs, SubmitError, Warning,
-    testing::{TestRedis, until},
+    testing::{TestRedis, Topology, until},
 };
 use protocol::{Durability, JobOptions, QueueName};
 use tokio_util::task::TaskTracker;
@@ -74,7 +74,8 @@ async fn fsynced_is_refused_where_nothing_is_written_to_disk() {
 
 #[tokio::test]
 async fn replicated_is_reached_when_the_replica_has_it() {
-    let primary = TestRedis::durable().await;
+    // A primary of which there is no replica yet.
+    let primary = TestRedis::start_as(Topology::One, &[]).await;
     let of = primary.url();
     let port = of
         .trim_end_matches('/')
@@ -85,7 +86,8 @@ async fn replicated_is_reached_when_the_replica_has_it() {
     // Nobody replicates yet: not confirmed, and stored all the same.
     let producer = producer(&primary, Durability::Replicated, 1);
     assert_eq!(submit(&producer).await, Err(SubmitError::Unconfirmed));
-    let replica = TestRedis::start_with(&["--replicaof", &format!("127.0.0.1 {port}")]).await;
+    let options = ["--replicaof", &format!("127.0.0.1 {port}")];
+    let replica = TestRedis::start_as(Topology::One, &options).await;
     until("the replica is in step", async || {
         let info: String = replica.command(&["INFO", "replication"]).await;
         info.contains("master_link_status:up").then_some(())

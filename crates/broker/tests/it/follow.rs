@@ -13,14 +13,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::rig::{Rig, Setup};
 
 /// What a follower saw: one line an event, `type data`, and `gap`.
-struct Seen {
-    lines: Arc<Mutex<Vec<String>>>,
+pub struct Seen {
+    pub lines: Arc<Mutex<Vec<String>>>,
     state: watch::Receiver<FollowState>,
     _stop: DropGuard,
 }
 
 impl Seen {
-    async fn live(rig: &Rig, topic: &impl ToString) -> Self {
+    pub async fn live(rig: &Rig, topic: &impl ToString) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (state, mut states) = watch::channel(FollowState::Away);
         let stop = CancellationToken::new();
@@ -50,7 +50,7 @@ impl Seen {
         }
     }
 
-    async fn until(&self, count: usize) -> Vec<String> {
+    pub async fn until(&self, count: usize) -> Vec<String> {
         until(&format!("{count} deliveries are there"), async || {
             let lines = self.lines.lock().unwrap();
             (lines.len() >= count).then(|| lines.clone())

@@ -1,6 +1,6 @@
 //! What is measured of the talk with Redis.
 
-use broker::testing::{TestRedis, until};
+use broker::testing::{TestRedis, Topology, until};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 
 fn measured(registry: &Registry, name: &str) -> u64 {
@@ -16,7 +16,8 @@ fn measured(registry: &Registry, name: &str) -> u64 {
 
 #[tokio::test]
 async fn round_trips_and_connections_made_again_are_counted() {
-    let mut server = TestRedis::start().await;
+    // A Cluster is asked for its slots besides.
+    let mut server = TestRedis::start_as(Topology::One, &[]).await;
     let redis = server.connect("meter");
     let mut registry = Registry::default();
     redis.register(&mut registry);

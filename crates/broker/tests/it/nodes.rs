@@ -13,7 +13,7 @@ use std::{
 
 use broker::{
     FollowState, Nodes, Presence, Redis, TellError,
-    testing::{PATIENCE, TestRedis, until},
+    testing::{PATIENCE, TestRedis, Topology, until},
 };
 use tokio::sync::watch;
 use tokio_util::{
@@ -155,7 +155,7 @@ async fn what_is_no_message_is_not_sent_and_not_heard() {
     let refused = nodes.send(&raw(&longer)).await.unwrap_err();
     assert!(matches!(refused, TellError::TooLong(bytes) if bytes == longer.len()));
     let channel = "test{@:}:ch:control";
-    let told: u64 = server.command(&["PUBLISH", channel, &longer]).await;
+    let told: u64 = server.command(&[server.publish(), channel, &longer]).await;
     assert_eq!(told, 1);
     nodes.send(&raw("1")).await.unwrap();
     assert_eq!(listening.until_heard("1").await, [longest.get(), "1"]);
@@ -227,7 +227,8 @@ fn pass(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) ->
 
 #[tokio::test]
 async fn a_listener_whose_connection_is_silent_subscribes_again() {
-    let server = TestRedis::start().await;
+    // One server, whose connections go through a proxy.
+    let server = TestRedis::start_as(Topology::One, &[]).await;
     let deaf = Arc::new(AtomicBool::new(false));
     let mut args = server.args("test");
     args.redis_url = proxy(&server, Arc::clone(&deaf));
@@ -253,7 +254,12 @@ async fn a_listener_that_hears_only_itself_stays() {
     listening.until_state(FollowState::Live).await;
     let calls = async || -> u64 {
         let stats: String = server.command(&["INFO", "commandstats"]).await;
-        let calls = stats.split("cmdstat_publish:calls=").nth(1);
+        let calls = stats
+            .split(&format!(
+                "cmdstat_{}:calls=",
+                server.publish().to_lowercase()
+            ))
+            .nth(1);
         calls.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
     };
     until("it has asked many times", async || {

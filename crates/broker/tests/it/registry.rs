@@ -2,7 +2,10 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use broker::testing::until;
+use broker::{
+    Redis, RedisArgs,
+    testing::{self, until},
+};
 use protocol::{FailureCode, JobOptions, JobState};
 
 use crate::rig::{Rig, Setup};
@@ -55,13 +58,13 @@ async fn a_handler_that_blocks_its_thread_does_not_lose_its_lease() {
     };
     let id = rig.submit("1", JobOptions::default()).await;
     let key = format!("test{{chat}}:job:{id}");
-    let url = rig.server.url();
+    let args = rig.server.args("test");
     let worker = rig.worker("w", setup, move |_, _| {
-        let (key, url) = (key.clone(), url.clone());
+        let (key, args) = (key.clone(), args.clone());
         async move {
             // Another thread looks on for two leases while this one is blocked.
             let (seen, watch) = mpsc::sync_channel(1);
-            std::thread::spawn(move || seen.send(lives_on(&url, &key)));
+            std::thread::spawn(move || seen.send(lives_on(&args, &key)));
             let lives = watch.recv()?;
             Ok(format!("\"{lives}\""))
         }
@@ -73,22 +76,18 @@ async fn a_handler_that_blocks_its_thread_does_not_lose_its_lease() {
 }
 
 /// Waits for five renewals, seen by the deadline moving, and for as long for a sweep to find the job lost.
-fn lives_on(url: &str, key: &str) -> String {
+fn lives_on(args: &RedisArgs, key: &str) -> String {
     let id = key.rsplit(':').next().unwrap().to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut connection = redis_of(url).await;
+        let redis = Redis::new(args).unwrap();
         let mut deadlines = std::collections::BTreeSet::new();
         until("the lease was renewed five times", async || {
-            let deadline: Option<f64> = redis::cmd("ZSCORE")
-                .arg("test{chat}:active")
-                .arg(&id)
-                .query_async(&mut connection)
-                .await
-                .ok()?;
+            let deadline: Option<f64> =
+                testing::command(&redis, &["ZSCORE", "test{chat}:active", &id]).await;
             #[allow(clippy::cast_possible_truncation, reason = "whole milliseconds")]
             deadlines.insert(deadline? as i64);
             (deadlines.len() > 5).then_some(())
@@ -96,14 +95,6 @@ fn lives_on(url: &str, key: &str) -> String {
         .await;
         format!("renewed {} times", deadlines.len() - 1)
     })
-}
-
-async fn redis_of(url: &str) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(url)
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap()
 }
 
 #[tokio::test]
