@@ -168,10 +168,14 @@ pub(crate) fn at(info: &ConnectionInfo, host: String, port: u16) -> ConnectionIn
     info.clone().set_addr(addr)
 }
 
-/// Places with commas between, without users and passwords.
-pub(crate) fn list<'a>(infos: impl Iterator<Item = &'a ConnectionInfo>) -> String {
-    let places: Vec<_> = infos.map(|info| info.addr().to_string()).collect();
-    places.join(",")
+/// The first of some places, without user and password, and how many more there are.
+pub(crate) fn first<'a>(mut infos: impl Iterator<Item = &'a ConnectionInfo>) -> String {
+    let first = infos.next().map(|info| info.addr().to_string());
+    let first = first.unwrap_or_default();
+    match infos.count() {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 #[cfg(test)]
@@ -185,8 +189,8 @@ mod tests {
             Ok(Address::Cluster(infos)) => {
                 let user = infos[0].redis_settings().username().map(str::to_owned);
                 let password = infos[0].redis_settings().password().map(str::to_owned);
-                let list = super::list(infos.iter());
-                Ok(format!("{list} {user:?} {password:?}"))
+                let first = super::first(infos.iter());
+                Ok(format!("{first} {user:?} {password:?}"))
             }
             Err(error) => Err(error.to_string()),
         }
@@ -196,14 +200,14 @@ mod tests {
     fn urls_say_where_redis_is() {
         for (url, said) in [
             ("redis://a:7000/1", "a:7000"),
-            ("redis-cluster://a:7000,b", "a:7000,b:6379 None None"),
+            ("redis-cluster://a:7000,b", "a:7000 and 1 more None None"),
             (
                 "redis-cluster://u:p%40@a,[::1]:7001/0",
-                r#"a:6379,::1:7001 Some("u") Some("p@")"#,
+                r#"a:6379 and 1 more Some("u") Some("p@")"#,
             ),
             (
                 "redis-sentinel://:secret@a,b:7/main/2?sentinel_password=other",
-                "main by the Sentinels a:26379,b:7",
+                "a:26379 and 1 more, which know main",
             ),
         ] {
             assert_eq!(parsed(url).as_deref(), Ok(said), "{url}");

@@ -67,7 +67,7 @@ impl Cluster {
 
     /// The nodes that were named, without users and passwords.
     pub(crate) fn address(&self) -> String {
-        format!("the Cluster of {}", address::list(self.seeds.iter()))
+        address::first(self.seeds.iter())
     }
 
     /// The primary that has a slot.

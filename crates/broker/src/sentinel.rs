@@ -41,8 +41,8 @@ impl Sentinels {
 
     /// Who is asked for what, for people.
     pub(crate) fn address(&self) -> String {
-        let list = address::list(self.clients.iter().map(Client::get_connection_info));
-        format!("{} by the Sentinels {list}", self.primary)
+        let first = address::first(self.clients.iter().map(Client::get_connection_info));
+        format!("{first}, which know {}", self.primary)
     }
 
     /// Where the primary is, as the first one says who knows.

@@ -3,15 +3,18 @@
 //!
 //! Only built with the feature `testing`. It panics where a test should fail.
 
+mod failover;
 mod moving;
 mod puppet;
 mod server;
 mod topology;
 
 use std::{
+    collections::BTreeSet,
     net::TcpListener,
     path::PathBuf,
     process::Command,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -201,48 +204,6 @@ impl TestRedis {
         }
     }
 
-    /// Ends one of the servers that hold data as a power failure would. Says whether it was a primary.
-    pub async fn kill_one(&mut self, n: usize) -> bool {
-        let redis = server_alone(&self.servers[n]);
-        let info: Result<String, Error> = redis.ask(redis::cmd("INFO").arg("replication")).await;
-        self.servers[n].kill();
-        info.is_ok_and(|info| info.contains("role:master"))
-    }
-
-    /// Waits until another server has taken the place of one that was ended.
-    pub async fn replaced(&self, n: usize) {
-        let place = format!("127.0.0.1:{}", self.servers[n].port);
-        until("a replica is promoted", async || {
-            if let Topology::Sentinel = self.topology {
-                let redis = self.connect("ping");
-                let info: String = redis.ask(redis::cmd("INFO").arg("server")).await.ok()?;
-                return (!info.contains(&format!("tcp_port:{}", self.servers[n].port)))
-                    .then_some(());
-            }
-            for (other, server) in self.servers.iter().enumerate() {
-                if other == n || !server.runs() {
-                    continue;
-                }
-                let redis = server_alone(server);
-                let nodes: String = redis.ask(redis::cmd("CLUSTER").arg("NODES")).await.ok()?;
-                // Who has slots has them in the ninth column and on.
-                let line = nodes.lines().find(|line| line.contains(&place))?;
-                if line.split(' ').count() > 8 {
-                    return None;
-                }
-            }
-            Some(())
-        })
-        .await;
-    }
-
-    /// Starts what was ended; that it answers is not waited for.
-    pub fn start_one(&mut self, n: usize) {
-        if !self.servers[n].runs() {
-            self.servers[n].start();
-        }
-    }
-
     /// The port of one of the servers that hold data.
     pub fn port(&self, n: usize) -> u16 {
         self.servers[n].port
@@ -331,12 +292,14 @@ pub fn tied(program: &str) -> Command {
     }
 }
 
-/// A port that was free a moment ago, below those that the system gives to outgoing connections.
+/// A port that was free a moment ago, below those that the system gives to outgoing connections; another one each time.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut rng = rand::rng();
     loop {
         let port = rng.random_range(20_000..32_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
             return port;
         }
     }

@@ -13,6 +13,7 @@ pub mod history;
 pub mod judge;
 pub mod kind;
 pub mod link;
+pub mod outcome;
 pub mod pace;
 pub mod progress;
 pub mod report;

@@ -48,21 +48,6 @@ impl TestRedis {
         }
     }
 
-    /// Which of the servers that hold data is the primary of a key now.
-    pub async fn owner(&self, key: &str) -> usize {
-        let redis = self.connect("raw");
-        let mut cmd = redis::cmd("CLUSTER");
-        cmd.arg("MYID");
-        let id: String = redis.query_at(key, &cmd).await.expect("a node answers");
-        for n in 0..self.holders() {
-            let one: String = self.command_at(n, &["CLUSTER", "MYID"]).await;
-            if one == id {
-                return n;
-            }
-        }
-        panic!("{id} is no node");
-    }
-
     /// Which of the servers that hold data is the primary of a key at the beginning.
     pub fn would_own(&self, key: &str) -> usize {
         let Topology::Cluster { primaries, .. } = self.topology() else {

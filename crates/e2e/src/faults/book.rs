@@ -46,6 +46,11 @@ impl Book {
         self.lock().receipts.entry(job).or_insert_with(now_ms);
     }
 
+    /// The jobs of the producer that have a receipt, as text.
+    pub fn receipts(&self) -> HashSet<String> {
+        self.lock().receipts.keys().map(JobId::to_string).collect()
+    }
+
     /// A text came back to its client; says whether for the first time.
     pub fn came_back(&self, text: &str) -> bool {
         let mut pages = self.lock();

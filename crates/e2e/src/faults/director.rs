@@ -8,10 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{Inspector, testing::TestRedis};
+use broker::{
+    Inspector,
+    testing::{TestRedis, Topology},
+};
 use nix::sys::signal::Signal;
 use protocol::QueueName;
-use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -19,6 +21,7 @@ use super::{
     fleet::{Fleet, all_ready},
     history::{Down, Outage, now_ms},
     kind::FaultKind,
+    outcome::{Collapse, Outcome},
     schedule::{Fault, Target},
 };
 
@@ -32,37 +35,6 @@ const HOLD: Duration = Duration::from_millis(200);
 const READY: Duration = Duration::from_secs(60);
 /// How long to ask how many jobs are under way.
 const ASK: Duration = Duration::from_millis(300);
-
-/// What became of a fault.
-#[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
-    /// As it was planned.
-    #[serde(flatten)]
-    pub fault: Fault,
-    /// When it began, in milliseconds since the Unix epoch; absent if it never did.
-    pub began_at: Option<u64>,
-    /// How many jobs waited or ran, if Redis could be asked.
-    pub under_way: Option<u64>,
-    /// How the process ended that was asked to.
-    pub exit: Option<String>,
-    /// How long it took to end, in milliseconds.
-    pub exit_ms: Option<u64>,
-    /// How long after it was mended everyone concerned was ready, in milliseconds.
-    pub ready_ms: Option<u64>,
-    /// Whether it went as it must.
-    pub well: bool,
-}
-
-/// A process that ended although nobody asked it to.
-#[derive(Clone, Debug, Serialize)]
-pub struct Collapse {
-    /// Which.
-    pub target: Target,
-    /// How.
-    pub status: String,
-    /// What it logged last.
-    pub log: String,
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -96,6 +68,10 @@ pub struct Director<'a> {
     pub collapses: Vec<Collapse>,
     outcomes: Arc<Mutex<Vec<Outcome>>>,
     disk: Option<Disk>,
+    /// A key of the queue.
+    key: String,
+    /// Which of several servers of Redis was struck.
+    victim: Option<usize>,
     /// Those who can't be ready now, whatever Redis does.
     struck: HashSet<Target>,
     steps: Vec<(Instant, Step)>,
@@ -127,6 +103,7 @@ impl<'a> Director<'a> {
             well: false,
         };
         let inspector = Inspector::new(redis.connect("dwb"));
+        let key = format!("dwb{{{queue}}}:");
         Self {
             fleet,
             redis,
@@ -138,6 +115,8 @@ impl<'a> Director<'a> {
             down: Vec::new(),
             collapses: Vec::new(),
             disk,
+            key,
+            victim: None,
             struck: HashSet::new(),
             steps: schedule.iter().enumerate().map(begin).collect(),
             leaving: Vec::new(),
@@ -193,6 +172,16 @@ impl<'a> Director<'a> {
         if is_process && self.fleet.slot(target).process.is_none() {
             return self.steps.push((Instant::now() + HOLD, Step::Begin(index)));
         }
+        let mut victim = None;
+        if matches!(kind, K::RedisKill | K::RedisStall) && self.redis.topology() != Topology::One {
+            // One at a time: while one is missing, another may hold the only copy.
+            if self.redis.is_settled().await {
+                victim = self.redis.owner_now(&self.key).await;
+            }
+            if victim.is_none() {
+                return self.steps.push((Instant::now() + HOLD, Step::Begin(index)));
+            }
+        }
         let under_way = self.under_way().await;
         let now = now_ms();
         self.note(index, |outcome| {
@@ -225,10 +214,18 @@ impl<'a> Director<'a> {
                 self.down.push(Down {
                     from: now,
                     to: u64::MAX,
-                    killed,
+                    // One that is stopped for long is replaced as well.
+                    killed: killed || victim.is_some(),
                     lost_bytes: 0,
                 });
-                if killed {
+                self.victim = victim;
+                if let Some(n) = victim {
+                    if killed {
+                        self.redis.kill_one(n);
+                    } else {
+                        self.redis.stall_one(n);
+                    }
+                } else if killed {
                     self.redis.kill();
                     let lost = self.disk.as_mut().map(Disk::lose).transpose();
                     let lost = lost.expect("the file of a killed Redis can be cut");
@@ -242,7 +239,12 @@ impl<'a> Director<'a> {
             K::ScriptFlush => {
                 let _: String = self.redis.command(&["SCRIPT", "FLUSH"]).await;
             }
-            K::Cut => self.fleet.cut(),
+            K::Cut if self.redis.topology() == Topology::One => self.fleet.cut(),
+            K::Cut => {
+                for kind in ["normal", "pubsub"] {
+                    let _: i64 = self.redis.command(&["CLIENT", "KILL", "TYPE", kind]).await;
+                }
+            }
             K::Swallow => self.fleet.slot(target).redis.swallow(),
             K::ClientCut => {
                 if let Some(clients) = &self.fleet.slot(target).clients {
@@ -271,13 +273,20 @@ impl<'a> Director<'a> {
     async fn mend(&mut self, index: usize) {
         use FaultKind as K;
         let Fault { kind, target, .. } = self.fault(index);
-        match kind {
-            K::WorkerKill | K::ServerKill | K::ManagerKill => self.fleet.slot(target).start(),
-            K::WorkerStop => self.fleet.slot(target).signal(Signal::SIGCONT),
-            K::RedisKill => self.redis.run().await,
-            K::RedisStall => self.redis.resume(),
-            K::Swallow => self.fleet.slot(target).redis.mend(),
-            K::WorkerTerm | K::ServerTerm | K::ScriptFlush | K::Cut | K::ClientCut => {}
+        // Were it started before it is replaced, there would be nothing to see.
+        if let (K::RedisKill, Some(n)) = (kind, self.victim)
+            && !self.redis.is_replaced(n).await
+        {
+            return self.steps.push((Instant::now() + HOLD, Step::Mend(index)));
+        }
+        let victim = match kind {
+            K::RedisKill | K::RedisStall => self.victim.take(),
+            _ => None,
+        };
+        match (kind, victim) {
+            (K::RedisKill, Some(n)) => self.redis.start_one(n),
+            (K::RedisStall, Some(n)) => self.redis.resume_one(n),
+            _ => self.mend_alone(kind, target).await,
         }
         if matches!(kind, K::RedisKill | K::RedisStall)
             && let Some(down) = self.down.last_mut()
@@ -287,6 +296,18 @@ impl<'a> Director<'a> {
         self.struck.remove(&target);
         self.note(index, |outcome| outcome.well = true);
         self.watch_readiness(index, target);
+    }
+
+    async fn mend_alone(&mut self, kind: FaultKind, target: Target) {
+        use FaultKind as K;
+        match kind {
+            K::WorkerKill | K::ServerKill | K::ManagerKill => self.fleet.slot(target).start(),
+            K::WorkerStop => self.fleet.slot(target).signal(Signal::SIGCONT),
+            K::RedisKill => self.redis.run().await,
+            K::RedisStall => self.redis.resume(),
+            K::Swallow => self.fleet.slot(target).redis.mend(),
+            K::WorkerTerm | K::ServerTerm | K::ScriptFlush | K::Cut | K::ClientCut => {}
+        }
     }
 
     /// Measures how long those that were struck take until they are ready.

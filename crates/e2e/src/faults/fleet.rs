@@ -13,10 +13,15 @@ use std::{
     time::Duration,
 };
 
+use broker::testing::TestRedis;
 use nix::sys::signal::Signal;
 use tokio_util::task::TaskTracker;
 
-use super::{link::Link, schedule::Target, settings::FaultArgs};
+use super::{
+    link::Link,
+    schedule::Target,
+    settings::{FaultArgs, Made},
+};
 use crate::{Process, process};
 
 /// How long a chat message is worked on, in milliseconds: so that some are under way when a worker is struck.
@@ -96,18 +101,20 @@ impl Fleet {
     /// Starts all of them.
     pub async fn start(
         args: &FaultArgs,
-        redis: &Arc<AtomicU16>,
+        redis: &TestRedis,
         logs: PathBuf,
         run_log: &str,
         tracker: &TaskTracker,
     ) -> io::Result<Self> {
         let cast = FaultArgs::CAST;
+        // Of one server; others are reached as they say themselves.
+        let redis_port = Arc::new(AtomicU16::new(redis.port(0)));
         let servers = (0..cast.servers).map(Target::Server);
         let workers = (0..cast.workers).map(Target::Worker);
         let managers = (0..cast.managers).map(Target::Manager);
         let mut slots = Vec::new();
         for target in servers.chain(workers).chain(managers) {
-            let link = Link::start(Arc::clone(redis), tracker).await?;
+            let link = Link::start(Arc::clone(&redis_port), tracker).await?;
             let port = Arc::new(AtomicU16::new(0));
             let clients = match target {
                 Target::Server(_) => Some(Link::start(Arc::clone(&port), tracker).await?),
@@ -115,7 +122,7 @@ impl Fleet {
             };
             let mut arguments = vec![
                 "--redis-url".to_owned(),
-                format!("redis://127.0.0.1:{}/", link.port()),
+                way(args, redis, &link),
                 "--keep-completed-secs".to_owned(),
                 args.keep_secs.to_string(),
                 "--keep-failed-secs".to_owned(),
@@ -123,6 +130,9 @@ impl Fleet {
                 "--log-ttl-secs".to_owned(),
                 args.keep_secs.to_string(),
             ];
+            if let Target::Server(_) = target {
+                arguments.extend(["--durability".to_owned(), args.durability.to_string()]);
+            }
             let (binary, option) = match target {
                 Target::Server(_) => ("server", "--listen"),
                 Target::Manager(_) => ("queue", "--listen"),
@@ -151,7 +161,7 @@ impl Fleet {
                 logs: logs.clone(),
             });
         }
-        let producer = Link::start(Arc::clone(redis), tracker).await?;
+        let producer = Link::start(redis_port, tracker).await?;
         let mut fleet = Self { slots, producer };
         for slot in &mut fleet.slots {
             slot.start();
@@ -196,6 +206,14 @@ impl Fleet {
             }
         }
         targets
+    }
+}
+
+/// The URL of Redis for who has this link to it.
+pub fn way(args: &FaultArgs, redis: &TestRedis, link: &Link) -> String {
+    match args.topology {
+        Made::One => format!("redis://127.0.0.1:{}/", link.port()),
+        _ => redis.url(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Plain data. All times are milliseconds since the Unix epoch by the clock of the one machine that all runs on.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -121,4 +121,6 @@ pub struct History {
     pub outages: Vec<Outage>,
     /// When Redis did not answer.
     pub down: Vec<Down>,
+    /// Jobs of which a receipt says that replicas have them, as text.
+    pub confirmed: HashSet<String>,
 }

@@ -1,16 +1,17 @@
 //! What a run comes to: figures, checks, and everything that they are made from.
 
 use broker::Totals;
+use protocol::Durability;
 use serde::Serialize;
 
 use super::{
     chatter::Chat,
-    director::{Collapse, Outcome},
     excuse::Excuse,
     history::{Down, History},
     judge::{Verdict, judge},
+    outcome::{Collapse, Outcome},
     rerun::{Rerun, Reruns, reruns},
-    settings::{FaultArgs, Fsync},
+    settings::FaultArgs,
     spread::Spread,
 };
 
@@ -121,6 +122,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// How long before a kill of Redis what was lost had been accepted, in milliseconds.
     pub loss_window_ms: Option<u64>,
+    /// How many jobs are lost of which somebody was told that they were replicated.
+    pub promises_broken: usize,
     /// Killed to running again.
     pub rerun_ms: Reruns,
     /// The same, job by job.
@@ -151,8 +154,11 @@ impl Report {
         let verdict = judge(&findings.history);
         let reruns = reruns(&findings.history);
         let rerun_ms = Reruns::of(&reruns);
-        let excuse = Excuse::of(settings.fsync, &findings.history);
+        let excuse = Excuse::of(&settings, &findings.history);
         let loss_window_ms = excuse.window(&verdict.lost);
+        let confirmed = &findings.history.confirmed;
+        let lost = verdict.lost.iter();
+        let broken = lost.filter(|lost| confirmed.contains(&lost.what)).count();
         let mut report = Self {
             pass: false,
             seed,
@@ -160,6 +166,7 @@ impl Report {
             checks: Vec::new(),
             verdict,
             loss_window_ms,
+            promises_broken: broken,
             rerun_ms,
             reruns,
             ready_ms: Spread::of(
@@ -222,9 +229,19 @@ impl Report {
             let found = if unexplained == wrongs.len() {
                 wrongs.len().to_string()
             } else {
-                format!("{}, {unexplained} not explained by fsync", wrongs.len())
+                format!(
+                    "{}, {unexplained} not explained by a kill of Redis",
+                    wrongs.len()
+                )
             };
             add(name, Some(unexplained == 0), found);
+        }
+        if self.settings.durability == Durability::Replicated {
+            add(
+                "replicated jobs lost",
+                Some(self.promises_broken == 0),
+                self.promises_broken.to_string(),
+            );
         }
         if self.settings.power_loss {
             add(
@@ -233,7 +250,7 @@ impl Report {
                 verdict.silent.len().to_string(),
             );
         }
-        if self.settings.fsync == Fsync::Everysec {
+        if self.settings.may_forget() {
             let found = self
                 .loss_window_ms
                 .map_or_else(|| "nothing lost".to_owned(), |ms| format!("{ms} ms"));

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use broker::testing::Topology;
 use clap::{Parser, ValueEnum};
+use protocol::Durability;
 use serde::Serialize;
 
 use super::{
@@ -21,7 +23,8 @@ const AFTER: &str = "\
 Checks: no accepted job lost, no write of an old attempt taken, every end announced once and last, killed to running \
 again p99 under 15 s while Redis answers, every SIGTERM obeyed with 0, every worker takes jobs in the end, Redis' \
 memory comes back. With `--fsync everysec` jobs may be lost that were accepted up to 2 s before a kill of Redis; \
-the loss window is reported.
+the loss window is reported. Where a replica takes over, jobs may be lost and run twice that the lost primary had not yet \
+given to it, but none of the producer's with `--durability replicated`.
 
 Exit codes: 0 all checks pass; 1 one does not; 2 the command line makes no sense.";
 
@@ -49,6 +52,12 @@ pub struct FaultArgs {
     /// When Redis has its append-only file on disk
     #[arg(long, value_enum, default_value_t = Fsync::Always)]
     pub fsync: Fsync,
+    /// What Redis is made of. Of several servers a kill takes the primary that has the queue, and its replica takes over
+    #[arg(long, value_enum, default_value_t = Made::One)]
+    pub topology: Made,
+    /// What the servers and the producer make sure of before they call a job accepted: `replicated` needs replicas
+    #[arg(long, default_value_t = Durability::Written)]
+    pub durability: Durability,
     /// Let a kill of Redis take what it wrote in the last second, as a power failure does; SIGKILL alone takes nothing.
     /// Only with `--fsync everysec`
     #[arg(long)]
@@ -70,6 +79,33 @@ pub struct FaultArgs {
     #[arg(long)]
     #[serde(skip)]
     pub list: bool,
+}
+
+/// What Redis is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Made {
+    /// One server.
+    One,
+    /// A primary, a replica, and three Sentinels.
+    Sentinel,
+    /// Three primaries, each with a replica.
+    Cluster,
+}
+
+impl Made {
+    /// How that is started.
+    pub const fn topology(self) -> Topology {
+        match self {
+            Self::One => Topology::One,
+            Self::Sentinel => Topology::Sentinel,
+            Self::Cluster => Topology::Cluster {
+                primaries: 3,
+                replicas: 1,
+                node_timeout_ms: 2_000,
+            },
+        }
+    }
 }
 
 /// When Redis has its append-only file on disk.
@@ -106,6 +142,14 @@ impl FaultArgs {
             !self.power_loss || self.fsync == Fsync::Everysec,
             "--power-loss takes what was not synced, so it needs --fsync everysec"
         );
+        anyhow::ensure!(
+            !self.power_loss || self.topology == Made::One,
+            "--power-loss is for one server, which nobody replaces"
+        );
+        anyhow::ensure!(
+            self.durability != Durability::Replicated || self.topology != Made::One,
+            "one server has no replicas: --durability replicated needs another --topology"
+        );
         Ok(())
     }
 
@@ -119,9 +163,18 @@ impl FaultArgs {
         if kinds.is_empty() {
             kinds = FaultKind::ALL.to_vec();
         }
+        // There is no proxy before servers of which the processes learn from one another.
+        if self.topology != Made::One {
+            kinds.retain(|kind| *kind != FaultKind::Swallow);
+        }
         kinds.sort_unstable();
         kinds.dedup();
         kinds
+    }
+
+    /// Whether a kill of Redis may make it forget what it had answered.
+    pub fn may_forget(&self) -> bool {
+        self.fsync == Fsync::Everysec || self.topology != Made::One
     }
 
     /// Over how many milliseconds load and faults are spread.

@@ -5,17 +5,18 @@ mod aftermath;
 mod quiet;
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU16, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
 use broker::{Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis};
-use protocol::QueueName;
+use protocol::{Durability, QueueName};
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,7 +26,7 @@ use super::{
     chatter::{Chat, Chatter},
     director::Director,
     disk::Disk,
-    fleet::{Fleet, all_ready},
+    fleet::{Fleet, all_ready, way},
     history::History,
     pace::Pace,
     progress::{self, Bar},
@@ -96,6 +97,11 @@ pub async fn run(args: FaultArgs) -> anyhow::Result<Report> {
         runs: run_log::read(&stage.run_log)?,
         outages: findings.history.outages,
         down: findings.history.down,
+        confirmed: if stage.args.durability == Durability::Replicated {
+            stage.book.receipts()
+        } else {
+            HashSet::new()
+        },
         ..stage.book.history()
     };
     Ok(Report::of(stage.args, seed, findings))
@@ -103,17 +109,8 @@ pub async fn run(args: FaultArgs) -> anyhow::Result<Report> {
 
 impl Stage {
     async fn set(args: FaultArgs, seed: u64) -> anyhow::Result<Self> {
-        let redis =
-            TestRedis::start_with(&["--appendonly", "yes", "--appendfsync", args.fsync.as_str()])
-                .await;
-        let port: u16 = redis
-            .url()
-            .trim_end_matches('/')
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-            .context("the address of Redis has a port")?;
-        let redis_port = Arc::new(AtomicU16::new(port));
+        let options = ["--appendonly", "yes", "--appendfsync", args.fsync.as_str()];
+        let redis = TestRedis::start_as(args.topology.topology(), &options).await;
         let (folder, temporary) = if let Some(folder) = &args.logs {
             std::fs::create_dir_all(folder).context("the folder for logs can't be made")?;
             (folder.clone(), None)
@@ -126,7 +123,7 @@ impl Stage {
         std::fs::write(&run_log, "").context("the run log can't be made")?;
         let tracker = TaskTracker::new();
         let path = run_log.to_str().context("the run log's path is no text")?;
-        let fleet = Fleet::start(&args, &redis_port, folder, path, &tracker).await?;
+        let fleet = Fleet::start(&args, &redis, folder, path, &tracker).await?;
         ensure!(
             all_ready(&fleet.ports(), READY).await,
             "not all processes are ready: {:?}",
@@ -137,7 +134,7 @@ impl Stage {
         let stop = CancellationToken::new();
         watcher::watch(&redis.connect("dwb"), &queue, &book, &tracker, &stop).await;
         let reached = Redis::new(&RedisArgs {
-            redis_url: format!("redis://127.0.0.1:{}/", fleet.producer.port()),
+            redis_url: way(&args, &redis, &fleet.producer),
             ..redis.args("dwb")
         })?;
         let keep = QueueArgs {
@@ -153,6 +150,7 @@ impl Stage {
             ProducerConfig {
                 // Short, so that jobs are handed in again whose acceptance is in doubt.
                 accept_timeout: Duration::from_secs(2),
+                durability: args.durability,
                 ..ProducerConfig::default()
             },
             &tracker,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::ensure;
 use broker::{Inspector, Totals};
 use nix::sys::signal::Signal;
 use protocol::LOBBY_TOPIC;
@@ -100,9 +100,15 @@ impl Stage {
     /// Redis' memory, in bytes.
     pub(super) async fn memory(&self) -> anyhow::Result<u64> {
         let info: String = self.redis.command(&["INFO", "memory"]).await;
-        info.lines()
-            .find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
-            .context("Redis does not tell its memory")
+        let told = info.lines().filter_map(|line| {
+            line.strip_prefix("used_memory:")?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
+        let all: Vec<_> = told.collect();
+        ensure!(!all.is_empty(), "Redis does not tell its memory");
+        Ok(all.iter().sum())
     }
 
     /// Asks everyone to stop, all at once.

@@ -1,0 +1,125 @@
+//! Takes single servers of a test's Redis away, and looks whether another has taken their place.
+
+use nix::sys::signal::Signal;
+
+use super::{TestRedis, Topology, server_alone, until};
+use crate::Redis;
+
+impl TestRedis {
+    /// Which of the servers that hold data is the primary of a key now.
+    pub async fn owner(&self, key: &str) -> usize {
+        until("a primary is found", async || self.owner_now(key).await).await
+    }
+
+    /// The same, if anybody says so.
+    pub async fn owner_now(&self, key: &str) -> Option<usize> {
+        let redis = self.connect("raw");
+        let info: String = redis
+            .query_at(key, redis::cmd("INFO").arg("server"))
+            .await
+            .ok()?;
+        let port = info
+            .lines()
+            .find_map(|line| line.strip_prefix("tcp_port:"))?;
+        let port: u16 = port.trim().parse().ok()?;
+        (0..self.holders()).find(|n| self.port(*n) == port)
+    }
+
+    /// Ends one of the servers that hold data as a power failure would.
+    pub fn kill_one(&mut self, n: usize) {
+        self.servers[n].kill();
+    }
+
+    /// Starts what was ended; that it answers is not waited for.
+    pub fn start_one(&mut self, n: usize) {
+        if !self.servers[n].runs() {
+            self.servers[n].start();
+        }
+    }
+
+    /// Stops one of the servers from answering.
+    pub fn stall_one(&self, n: usize) {
+        self.servers[n].signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it answer again.
+    pub fn resume_one(&self, n: usize) {
+        self.servers[n].signal(Signal::SIGCONT);
+    }
+
+    /// Waits until another server has taken the place of one that does not answer.
+    pub async fn replaced(&self, n: usize) {
+        until("a replica is promoted", async || {
+            self.is_replaced(n).await.then_some(())
+        })
+        .await;
+    }
+
+    /// Whether all others know that another server has the place of one that does not answer.
+    pub async fn is_replaced(&self, n: usize) -> bool {
+        let port = self.port(n);
+        match self.topology() {
+            Topology::One => false,
+            Topology::Sentinel => {
+                let info: Result<String, _> = self
+                    .connect("raw")
+                    .ask(redis::cmd("INFO").arg("server"))
+                    .await;
+                info.is_ok_and(|info| !info.contains(&format!("tcp_port:{port}")))
+            }
+            Topology::Cluster { .. } => {
+                let place = format!("127.0.0.1:{port}@");
+                for (other, server) in self.servers.iter().enumerate() {
+                    if other == n || !server.runs() {
+                        continue;
+                    }
+                    let cmd = redis::cmd("CLUSTER").arg("NODES").clone();
+                    let nodes: Result<String, _> = server_alone(server).ask(&cmd).await;
+                    let Ok(nodes) = nodes else { return false };
+                    // Who has slots has them in the ninth column and on.
+                    let line = nodes.lines().find(|line| line.contains(&place));
+                    if line.is_none_or(|line| line.split(' ').count() > 8) {
+                        return false;
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// Whether every part answers: all slots have a primary, all replicas have caught up.
+    pub async fn is_settled(&self) -> bool {
+        for server in &self.servers[..self.holders()] {
+            if !self.is_well(&server_alone(server)).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn is_well(&self, redis: &Redis) -> bool {
+        let info: Result<String, _> = redis.ask(redis::cmd("INFO").arg("replication")).await;
+        let Ok(info) = info else { return false };
+        let synced = if info.contains("role:master") {
+            // With its replica, where there should be one.
+            self.holders() == self.primaries() || info.contains("state=online")
+        } else {
+            info.contains("master_link_status:up")
+        };
+        if !matches!(self.topology(), Topology::Cluster { .. }) {
+            return synced;
+        }
+        let state: Result<String, _> = redis.ask(redis::cmd("CLUSTER").arg("INFO")).await;
+        synced
+            && state.is_ok_and(|state| {
+                state.contains("cluster_state:ok") && state.contains("cluster_slots_ok:16384")
+            })
+    }
+
+    fn primaries(&self) -> usize {
+        match self.topology() {
+            Topology::One | Topology::Sentinel => 1,
+            Topology::Cluster { primaries, .. } => primaries,
+        }
+    }
+}
