@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use broker::testing::{TestRedis, until};
 use e2e::{Process, Settings, System};
+use protocol::JobOptions;
 use serde_json::Value;
 
 use super::{
@@ -81,6 +82,9 @@ async fn the_processes_start_and_answer() {
         }
         let manager = &system.managers[0];
         assert_eq!(answers(manager, "/api/v1/queues").await, 401, "{folder}");
+        // A queue is measured from its first job on.
+        let job = r#"{"msg":"hi"}"#;
+        crate::jobs::submit(&system, protocol::CHAT_KIND, job, JobOptions::default()).await;
         until("the autoscaler's series are there", async || {
             let (_, text) = manager.get("/metrics").await?;
             let series = [
@@ -105,7 +109,7 @@ async fn the_processes_start_and_answer() {
             // Below it, where it is only the beginning.
             let path = match path {
                 "/rooms" => "/rooms/lobby",
-                "/v1" => "/v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                "/v1" => "/v1/queues/chat/jobs",
                 path => path,
             };
             let status = answers(&system.servers[0], path).await;
