@@ -70,23 +70,47 @@ pub(crate) fn pinned_version<'a>(requirements: &'a str, package: &str) -> Option
     pin.split_whitespace().next()
 }
 
-/// pip, by the name under which it runs here.
+/// pip, by the name under which it runs here; where there is only Python, one in a folder under `target/`.
 fn pip() -> Option<Command> {
     let names: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
-    names.into_iter().find_map(|name| {
-        let command = || {
-            let mut command = Command::new(name[0]);
-            command.args(&name[1..]);
-            command
-        };
-        let status = command()
-            .arg("--version")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        status.is_ok_and(|status| status.success()).then(command)
+    let mut found = names.into_iter().map(|name| {
+        let mut command = Command::new(name[0]);
+        command.args(&name[1..]);
+        command
+    });
+    found.find_map(working).or_else(own)
+}
+
+/// Debian's Python comes without pip, and makes environments that have it.
+fn own() -> Option<Command> {
+    let folder = workspace::target_dir().ok()?.join("pip");
+    let command = || {
+        let mut command = Command::new(folder.join("bin/python"));
+        command.args(["-m", "pip"]);
+        command
+    };
+    working(command()).or_else(|| {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&folder);
+        say::line(format!("  {}", workspace::shown(&venv)));
+        is_well(&mut venv).then(command)
     })
+}
+
+/// The command, if it is one.
+fn working(command: Command) -> Option<Command> {
+    let mut asked = Command::new(command.get_program());
+    asked.args(command.get_args()).arg("--version");
+    is_well(&mut asked).then_some(command)
+}
+
+fn is_well(command: &mut Command) -> bool {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

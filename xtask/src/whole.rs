@@ -17,7 +17,7 @@ pub(crate) fn folder(
     ));
     std::fs::create_dir_all(&partial)
         .with_context(|| format!("could not make {}", partial.display()))?;
-    let made = make(&partial).and_then(|()| {
+    let outcome = make(&partial).and_then(|()| {
         let renamed = std::fs::rename(&partial, folder);
         if !folder.is_dir() {
             renamed.with_context(|| format!("could not make {}", folder.display()))?;
@@ -26,7 +26,7 @@ pub(crate) fn folder(
     });
     // There is nothing left of it when all went well.
     let _ = std::fs::remove_dir_all(&partial);
-    made
+    outcome
 }
 
 #[cfg(test)]

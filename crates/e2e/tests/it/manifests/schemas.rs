@@ -80,11 +80,10 @@ impl Version {
         let mut used = BTreeMap::new();
         let mut open = references(&schema);
         while let Some(name) = open.pop() {
-            if !used.contains_key(&name) {
-                let part = &self.common[&name];
-                assert!(part.is_object(), "{name}");
+            let part = &self.common[&name];
+            assert!(part.is_object(), "{name}");
+            if used.insert(name, part.clone()).is_none() {
                 open.extend(references(part));
-                used.insert(name, part.clone());
             }
         }
         schema["$defs"] = used.into_iter().collect();
