@@ -12,7 +12,9 @@ mod dev;
 mod faults;
 mod install;
 mod instructions;
+mod kubernetes;
 mod outcome;
+mod pip;
 mod plan;
 mod ports;
 mod probe;
@@ -28,6 +30,7 @@ mod test;
 mod tidy;
 mod token;
 mod wheel;
+mod whole;
 mod workspace;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 use crate::workspace::{self, find_program};
-use crate::{install, say};
+use crate::{install, say, whole};
 
 /// Names the promtool to use, for those who have several; the tests read it too.
 pub(crate) const VARIABLE: &str = "PROMTOOL";
@@ -33,30 +33,12 @@ pub(crate) fn get() -> anyhow::Result<PathBuf> {
             bail!("no promtool on PATH, and no apt-get to get one with");
         }
         say::step("no promtool on PATH: unpacking Debian's package into target/");
-        fetch(&folder)?;
+        whole::folder(&folder, unpack)?;
     }
     if !path.is_file() {
         bail!("Debian's package {PACKAGE} holds no promtool");
     }
     Ok(path)
-}
-
-fn fetch(folder: &Path) -> anyhow::Result<()> {
-    // Into place in one step, so that what is there is whole.
-    let partial = folder.with_file_name(format!(".promtool-{}", std::process::id()));
-    std::fs::create_dir_all(&partial)
-        .with_context(|| format!("could not make {}", partial.display()))?;
-    let fetched = unpack(&partial).and_then(|()| {
-        let renamed = std::fs::rename(&partial, folder);
-        // Another run may have been faster.
-        if !folder.is_dir() {
-            renamed.with_context(|| format!("could not make {}", folder.display()))?;
-        }
-        Ok(())
-    });
-    // There is nothing left of it when all went well.
-    let _ = std::fs::remove_dir_all(&partial);
-    fetched
 }
 
 fn unpack(folder: &Path) -> anyhow::Result<()> {

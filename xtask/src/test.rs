@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test, with what the tests need.
 //!
-//! Installs what is missing of Redis, Node, Python and a browser, unpacks a promtool, builds the binaries that end-to-end
-//! tests start, and ends in one plain line:
+//! Installs what is missing of Redis, Node, Python and a browser, unpacks a promtool and what judges manifests, builds the
+//! binaries that end-to-end tests start, and ends in one plain line:
 //! `N passed, N failed`, or `skipped: …` where the wanted server can't be had.
 
 use std::io::IsTerminal;
@@ -12,7 +12,7 @@ use crate::counts::{self, Counts};
 use crate::install::{self, Tool};
 use crate::outcome::Outcome;
 use crate::server::{self, Wanted};
-use crate::{browser, promtool, say, workspace};
+use crate::{browser, kubernetes, promtool, say, workspace};
 
 /// Runs every test; the last line is `N passed, N failed`, or `skipped: WHY` with exit code 77.
 #[derive(clap::Args, Default)]
@@ -54,6 +54,12 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
             "{error:#}: what promtool says of metrics and alerts is skipped"
         ));
     }
+    let kubernetes = kubernetes::get();
+    if let Err(error) = &kubernetes {
+        say::error(&format!(
+            "{error:#}: the manifests of docs/deploy can't be judged"
+        ));
+    }
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
@@ -64,6 +70,11 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     }
     if let Ok(promtool) = promtool {
         command.env(promtool::VARIABLE, promtool);
+    }
+    if let Ok(kubernetes) = kubernetes {
+        command
+            .env(kubernetes::KUBECTL, kubernetes.kubectl)
+            .env(kubernetes::SCHEMAS, kubernetes.schemas);
     }
     let mut counts = counts::run(&mut command)?;
     // A narrowed run is about some tests, and those are hardly in the documentation.

@@ -15,6 +15,7 @@ mod flow;
 mod harness;
 mod jobs;
 mod load;
+mod manifests;
 mod metrics;
 mod page;
 mod peers;

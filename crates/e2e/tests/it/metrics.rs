@@ -183,7 +183,7 @@ fn expressions(value: &serde_json::Value, into: &mut Vec<String>) {
 }
 
 /// Runs promtool; says that it was skipped where there is none.
-fn promtool(arguments: &[&str], input: &str) {
+pub fn promtool(arguments: &[&str], input: &str) {
     let named = std::env::var_os("PROMTOOL").filter(|path| !path.is_empty());
     let mut command = Command::new(named.unwrap_or_else(|| "promtool".into()));
     command
