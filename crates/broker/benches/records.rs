@@ -12,9 +12,9 @@ use broker::{Envelope, Feed, FollowState, Listener, Position};
 use cases::{Case, made};
 
 /// As `enqueue.lua` writes it.
-const WAITING: &[u8] = b"waiting;5 1 o 1772710371830 a1b2c3 chat public lobby 46\n{\"msg\":\"message with forty characters, or so\"}";
+const WAITING: &[u8] = b";1772710371830 a1b2c3 oif46 chat 5 1 public lobby\n{\"msg\":\"message with forty characters, or so\"}";
 /// As it is when it has been tried, with everything that there may be.
-const COMPLETED: &[u8] = b"completed 3 1 worker=worker-01KAT5X2M1RRD3Z8A0V5B9C7QE started=1772710371835 place=172 finished=1772710371837 kept=640 log=7:1:1024:a1b2c3:kqzftabc result=31;5 2 all 1772710371830 a1b2c3 report acme = 12 extra=16 key=report-2026-11 expires=1772710431830\n{\"month\":11}{\"timeout\":3000}{\"pages\":12,\"time\":1772710371}";
+const COMPLETED: &[u8] = b"completed 3 1 worker=worker-01KAT5X2M1RRD3Z8A0V5B9C7QE started=1772710371835 place=172 finished=1772710371837 kept=640 log=7:1:1024:a1b2c3:kqzftabc result=31;1772710371830 a1b2c3 aie12 report 5 2 acme = extra=16 key=report-2026-11 expires=1772710431830\n{\"month\":11}{\"timeout\":3000}{\"pages\":12,\"time\":1772710371}";
 
 const CASES: &[Case] = &[
     Case::new("stored/waiting", 1_000, || read(WAITING)),

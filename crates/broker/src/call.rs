@@ -190,7 +190,7 @@ fn is_unknown(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// The name of the run in what Redis says of itself: 12 hexadecimal digits, or `0` where it says nothing.
+/// The name of the run in what Redis says of itself: 12 hexadecimal digits, zeros where it says nothing.
 fn run_of(info: &str) -> String {
     let id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
     let digits = id
@@ -198,7 +198,7 @@ fn run_of(info: &str) -> String {
         .chars()
         .take_while(char::is_ascii_hexdigit);
     let run: String = digits.take(12).collect();
-    if run.is_empty() { "0".to_owned() } else { run }
+    format!("{run:0<12}")
 }
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
     fn a_run_has_a_name() {
         let info = "# Server\r\nredis_version:7.0.15\r\nrun_id:0123456789abcdef0123456789abcdef01234567\r\n";
         assert_eq!(run_of(info), "0123456789ab");
-        assert_eq!(run_of("redis_version:7.0.15\r\n"), "0");
-        assert_eq!(run_of("run_id:'\r\n"), "0");
+        assert_eq!(run_of("redis_version:7.0.15\r\n"), "000000000000");
+        assert_eq!(run_of("run_id:'\r\n"), "000000000000");
     }
 }

@@ -71,10 +71,12 @@ impl Driver {
                 stopping = true;
                 batch.extend(self.buffer.take_all().iter().filter_map(hand_back));
             }
+            // What this round ends makes room for what it takes.
+            let ending = batch.iter().filter(|op| op.ends()).count();
             let free = if stopping {
                 0
             } else {
-                self.config.capacity.saturating_sub(outstanding)
+                self.config.capacity.saturating_sub(outstanding - ending)
             };
             if batch.is_empty() && !look {
                 if self.closing.is_cancelled() && outstanding == 0 {

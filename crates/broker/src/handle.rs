@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{outcome::Outcome, round::Given};
+use crate::{given::Given, outcome::Outcome};
 
 /// What is written about an attempt. Operations of one attempt reach Redis in the order in which they were made.
 #[derive(Debug)]
@@ -225,12 +225,15 @@ impl JobHandle {
         if self.attempt.cancelled.is_cancelled() {
             return Err(EmitError::Over);
         }
-        let action = Action::Emit(event, data);
+        let given = self.attempt.given.clone();
+        if let Some(given) = &given {
+            given.count(self.id(), event, &data);
+        }
         let op = Op {
             id: self.id(),
             attempt: self.attempt(),
-            action,
-            given: None,
+            action: Action::Emit(event, data),
+            given,
             done: None,
         };
         self.ops.send(op).await.map_err(|_| EmitError::Over)

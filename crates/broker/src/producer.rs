@@ -1,22 +1,19 @@
 //! Stores jobs in batches: while one batch is on its way to Redis, the next collects.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{Durability, EventLevel, IdempotencyKey, InvalidJob, Job, JobId, QueueName, Topic};
+use protocol::{Durability, InvalidJob, Job, JobId, QueueName};
 use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError,
-    call::Call,
+    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError, batch,
     durable::Durable,
-    extra::Extra,
     receipt,
     script::{self, ENQUEUE},
     span,
@@ -281,11 +278,8 @@ impl Batcher {
         let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
         call.arg(self.args.keep_key_secs.saturating_mul(1000))
             .arg(self.args.max_waiting)
-            .arg(self.args.max_waiting_bytes)
-            .arg(batch.len());
-        for submission in batch {
-            submission.write(&mut call);
-        }
+            .arg(self.args.max_waiting_bytes);
+        batch::write(&mut call, batch);
         let durability = self.durable.durability();
         let spans = span::enqueue(&self.config.spans, batch);
         let rows: Result<Vec<redis::Value>, Error> = self.durable.script(&call).await;
@@ -296,74 +290,6 @@ impl Batcher {
             .zip(rows)
             .map(|(submission, row)| receipt::read(submission.id, row, durability, &mut epoch))
             .collect()
-    }
-}
-
-impl Submission {
-    fn write(&self, call: &mut Call<'_>) {
-        let (id, job, options) = (self.id.to_string(), &self.job, &self.job.options);
-        let topic = options.topic.as_ref().map_or(&*id, Topic::as_str);
-        let extra = Extra::of(options, &self.metadata).stored();
-        let payload = job.payload.get();
-        call.arg(&id)
-            .arg(job.kind.as_str())
-            .arg(options.tenant.as_str())
-            .arg(topic)
-            .arg(options.priority.line())
-            .arg(format!(
-                "{} {} {}",
-                options.max_attempts,
-                options.priority.line(),
-                level(options.events)
-            ));
-        // What scripts only copy comes as it is stored: `lua/job.lua` says how.
-        let stored_topic = if topic == id { "=" } else { topic };
-        let mut tail = format!(
-            "{} {} {stored_topic} {}",
-            job.kind,
-            options.tenant,
-            payload.len()
-        );
-        if !extra.is_empty() {
-            tail = format!("{tail} extra={}", extra.len());
-        }
-        call.arg(tail)
-            .arg([payload, &extra].concat())
-            .arg(payload.len());
-        let key = options.key.as_ref().map_or("", IdempotencyKey::as_str);
-        let (delay, run_at, ttl) = (
-            options.delay_ms,
-            options.run_at.unwrap_or(0),
-            options.ttl_ms.unwrap_or(0),
-        );
-        if delay == 0 && run_at == 0 && ttl == 0 && key.is_empty() {
-            call.arg("");
-        } else {
-            call.arg(format!("{delay} {run_at} {ttl} {key}"));
-        }
-        let say = match (&options.announce, options.events) {
-            (Some(announce), _) => one_line(announce.get()),
-            (None, EventLevel::All) => "".into(),
-            (None, EventLevel::Outcome) => "-".into(),
-        };
-        call.arg(&*say);
-    }
-}
-
-/// A level as it is stored: see `lua/job.lua`.
-const fn level(events: EventLevel) -> char {
-    match events {
-        EventLevel::All => 'a',
-        EventLevel::Outcome => 'o',
-    }
-}
-
-/// JSON without line breaks, which are only space in it: events are told one a line.
-fn one_line(json: &str) -> Cow<'_, str> {
-    if json.contains('\n') {
-        json.replace('\n', " ").into()
-    } else {
-        json.into()
     }
 }
 

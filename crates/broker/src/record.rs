@@ -97,7 +97,7 @@ pub(crate) fn record(
     let Some(job) = Stored::read(stored) else {
         let state = stored.split(|byte| matches!(byte, b' ' | b';')).next()?;
         let line = format!(
-            "{};1 1 all 0 0 unknown public = 0\n",
+            "{};0 0 aif0 unknown 1 1 public =\n",
             std::str::from_utf8(state).ok()?
         );
         Stored::read(line.as_bytes())?;

@@ -1,6 +1,6 @@
 //! One round trip of a worker: writes what ended or was said, and takes what waits.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use protocol::{Failure, FailureCode, Job, JobId, JobOptions, Kind, QueueName, Tenant, Topic};
 use redis::Value;
@@ -8,14 +8,17 @@ use serde_json::value::RawValue;
 
 use crate::{
     Error, Keys, QueueArgs, Redis,
-    call::Call,
     extra::Extra,
-    failure,
-    handle::{Action, Op},
-    outcome::Outcome,
+    given::Given,
+    groups,
+    handle::Op,
     script::{self, WORK},
     stored::Stored,
 };
+
+/// What a script says: of each operation whether it was written, what was taken, when something falls due, which run of Redis
+/// this is, and the jobs whose logs have become long.
+type Answer = (String, Vec<Value>, i64, String, Vec<String>);
 
 /// What a round asks for. Sent again unchanged when its answer was lost.
 pub(crate) struct Round<'a> {
@@ -56,40 +59,6 @@ pub(crate) struct Claim {
     pub(crate) job: Result<Job, Failure>,
 }
 
-/// A claimed job as far as a script needs it to complete it: while its front is still the same, nothing was written
-/// about it.
-#[derive(Debug)]
-pub(crate) struct Given {
-    /// What follows the state in it.
-    front: String,
-    kind: String,
-    tenant: String,
-    /// Empty where it is its own id.
-    topic: String,
-    epoch: String,
-    bytes: usize,
-}
-
-impl Given {
-    fn of(stored: &Stored<'_>) -> Option<Self> {
-        let plain = ["log", "error", "apart", "cancel"]
-            .iter()
-            .all(|name| stored.option(name).is_none());
-        plain.then(|| Self {
-            front: stored
-                .front
-                .trim_start_matches(|letter: char| letter.is_ascii_lowercase())
-                .trim_end_matches(';')
-                .to_owned(),
-            kind: stored.kind.to_owned(),
-            tenant: stored.tenant.to_owned(),
-            topic: stored.topic.unwrap_or_default().to_owned(),
-            epoch: stored.first_epoch(),
-            bytes: stored.bytes(),
-        })
-    }
-}
-
 impl Round<'_> {
     pub(crate) async fn run(
         &self,
@@ -102,27 +71,20 @@ impl Round<'_> {
             .arg(self.number)
             .arg(self.lease_ms)
             .arg(self.want)
-            .arg(self.kinds)
-            .arg(self.ops.len());
-        for op in self.ops {
-            call.arg(op.id.to_string());
-        }
-        for op in self.ops {
-            if let (Action::End(Outcome::Complete(result)), Some(given)) = (&op.action, &op.given) {
-                complete(&mut call, op, given, result);
-            } else {
-                let (name, a, b) = arguments(&op.action);
-                call.arg(name)
-                    .arg(op.attempt)
-                    .arg(a.as_ref())
-                    .arg(b.as_ref());
-            }
-        }
-        let (written, rows, due): (String, Vec<Value>, i64) = redis.script(&call).await?;
+            .arg(self.kinds);
+        groups::write(&mut call, self.ops);
+        let (written, rows, due, run, long): Answer = redis.script(&call).await?;
+        let run = Arc::from(run);
         let claims = rows
             .chunks_exact(3)
-            .filter_map(|row| decode(keys.queue(), row))
+            .filter_map(|row| decode(keys.queue(), &run, row))
             .collect();
+        for id in long {
+            let ops = self.ops.iter().filter(|op| op.id.to_string() == id);
+            for given in ops.filter_map(|op| op.given.as_ref()) {
+                given.go_long();
+            }
+        }
         Ok(Reply {
             written: written.bytes().map(|byte| byte == b'1').collect(),
             claims,
@@ -131,47 +93,9 @@ impl Round<'_> {
     }
 }
 
-/// What a script needs to complete a job that nothing was written about since it was claimed; where something was it reads
-/// the job.
-fn complete(call: &mut Call<'_>, op: &Op, given: &Given, result: &RawValue) {
-    let event = format!(
-        r#"{{"type":"completed","job":"{}","kind":"{}","attempt":{},"time":"#,
-        op.id, given.kind, op.attempt
-    );
-    let bytes = result.get().len();
-    // As `close` in `lua/transitions.lua` counts it.
-    let own = if given.topic.is_empty() { 256 } else { 0 };
-    call.arg("given")
-        .arg(op.attempt)
-        .arg(result.get())
-        .arg(&given.front)
-        .arg(512 + own + given.bytes + bytes)
-        .arg(bytes)
-        .arg(event)
-        .arg(&given.tenant)
-        .arg(&given.topic)
-        .arg(&given.epoch);
-}
-
-/// An operation's name in the script, and its two arguments.
-fn arguments(action: &Action) -> (&'static str, Cow<'_, str>, Cow<'_, str>) {
-    match action {
-        Action::Emit(event, data) => ("event", event.as_str().into(), data.get().into()),
-        Action::End(Outcome::Complete(value)) => ("complete", value.get().into(), "".into()),
-        Action::End(Outcome::Retry(failure, pause)) => (
-            "retry",
-            failure::write(failure).into(),
-            pause.as_millis().to_string().into(),
-        ),
-        Action::End(Outcome::Fail(failure)) => ("fail", failure::write(failure).into(), "".into()),
-        Action::End(Outcome::HandBack) => ("back", "".into(), "".into()),
-        Action::End(Outcome::Cancel) => ("cancel", "".into(), "".into()),
-    }
-}
-
 /// Reads a claimed job: its id, the job as it is stored, and its payload where that is apart. What is damaged becomes a
 /// failure of that job alone, never of the round.
-fn decode(queue: &QueueName, row: &[Value]) -> Option<Claim> {
+fn decode(queue: &QueueName, run: &Arc<str>, row: &[Value]) -> Option<Claim> {
     let [id, record, apart] = row else {
         return None;
     };
@@ -203,7 +127,7 @@ fn decode(queue: &QueueName, row: &[Value]) -> Option<Claim> {
         handed_back: stored.back,
         cancelled: stored.option("cancel").is_some(),
         metadata: extra.metadata,
-        given: Given::of(&stored).map(Arc::new),
+        given: Given::of(&stored, run).map(Arc::new),
         wait: stored.wait(),
         job,
     })
@@ -252,7 +176,7 @@ mod tests {
 
     fn row(id: &str, kind: &str, payload: &[u8]) -> [Value; 3] {
         let mut record = format!(
-            "active 2 0 worker=w;5 1 a 1 r {kind} public lobby {}\n",
+            "active 2 0 worker=w;1700000000000 a1b2c3 aif{} {kind} 5 1 public lobby\n",
             payload.len()
         )
         .into_bytes();
@@ -263,8 +187,9 @@ mod tests {
     #[test]
     fn damage_stays_with_its_job() {
         let queue = QueueName::new("chat").unwrap();
+        let run = "a1b2c3d4e5f6".into();
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        let whole = decode(&queue, &row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
+        let whole = decode(&queue, &run, &row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
         assert_eq!((whole.attempt, whole.max_attempts), (2, 5));
         assert!(whole.job.is_ok());
         for (kind, payload) in [
@@ -273,9 +198,9 @@ mod tests {
             ("chat", b"\xff"),
             ("chat", b""),
         ] {
-            let broken = decode(&queue, &row(id, kind, payload)).unwrap();
+            let broken = decode(&queue, &run, &row(id, kind, payload)).unwrap();
             assert_eq!(broken.job.unwrap_err().code, FailureCode::Undecodable);
         }
-        assert!(decode(&queue, &row("x", "chat", b"{}")).is_none());
+        assert!(decode(&queue, &run, &row("x", "chat", b"{}")).is_none());
     }
 }

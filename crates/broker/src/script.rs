@@ -18,18 +18,22 @@ const TRANSITIONS: &str = "--@transitions";
 fn writing(flags: &'static str, short: &str, body: &str) -> Script {
     let ends_jobs = body.contains(TRANSITIONS);
     let body = body.replace(TRANSITIONS, include_str!("lua/transitions.lua"));
-    let retention = if ends_jobs {
-        include_str!("lua/retention.lua")
+    let (keep, retention) = if ends_jobs {
+        (
+            include_str!("lua/keep.lua"),
+            include_str!("lua/retention.lua"),
+        )
     } else {
-        ""
+        ("", "")
     };
     let parts = [
         include_str!("lua/prelude.lua"),
+        include_str!("lua/log.lua"),
+        keep,
+        short,
         include_str!("lua/counts.lua"),
         include_str!("lua/records.lua"),
-        include_str!("lua/log.lua"),
         retention,
-        short,
         include_str!("lua/job.lua"),
         include_str!("lua/own_log.lua"),
         include_str!("lua/lines.lua"),

@@ -19,6 +19,8 @@ pub(crate) struct Stored<'a> {
     pub(crate) tenant: &'a str,
     /// `None` where it is the job's own id.
     pub(crate) topic: Option<&'a str>,
+    /// Whether its payload is in a key of its own.
+    pub(crate) is_apart: bool,
     payload_bytes: usize,
     changing: &'a str,
     fixed: &'a str,
@@ -32,18 +34,23 @@ impl<'a> Stored<'a> {
         let head = std::str::from_utf8(&record[..end]).ok()?;
         let (front, rest) = head.split_once(';')?;
         let mut words = front.splitn(4, ' ');
-        let state = words.next()?;
-        // What was not begun yet has no more than a state.
-        let attempt = words.next().unwrap_or("0").parse().ok()?;
-        let back = words.next().unwrap_or("0").parse().ok()?;
-        let changing = words.next().unwrap_or_default();
-        let mut words = rest.splitn(10, ' ');
+        // What was not begun yet has no state and no numbers.
+        let state = words.next().filter(|state| !state.is_empty());
+        let (attempt, back, changing) = match state {
+            None => (0, 0, front),
+            Some(_) => {
+                let mut number = || words.next().unwrap_or("0").parse().ok();
+                (number()?, number()?, words.next().unwrap_or_default())
+            }
+        };
+        let mut words = rest.splitn(9, ' ');
         let mut word = || words.next();
-        let (max, priority, _events, created, born) = (word()?, word()?, word()?, word()?, word()?);
-        let (kind, tenant, topic, payload_bytes) = (word()?, word()?, word()?, word()?);
+        let (created, born, how, kind) = (word()?, word()?, word()?, word()?);
+        let (max, priority, tenant, topic) = (word()?, word()?, word()?, word()?);
+        let (how, payload_bytes) = how.split_at_checked(3)?;
         Some(Self {
             front: &head[..=front.len()],
-            state,
+            state: state.unwrap_or("waiting"),
             attempt,
             back,
             max: max.parse().ok()?,
@@ -53,6 +60,7 @@ impl<'a> Stored<'a> {
             kind,
             tenant,
             topic: (topic != "=").then_some(topic),
+            is_apart: how.as_bytes()[1] == b'x',
             payload_bytes: payload_bytes.parse().ok()?,
             changing,
             fixed: word().unwrap_or_default(),
@@ -99,11 +107,7 @@ impl<'a> Stored<'a> {
 
     /// How many bytes of the payload stand in the record: all, or none where it is in a key of its own.
     fn payload_inside(&self) -> usize {
-        if self.option("apart").is_some() {
-            0
-        } else {
-            self.payload_bytes
-        }
+        if self.is_apart { 0 } else { self.payload_bytes }
     }
 
     /// The payload, which is `apart` if it has a key of its own. Empty where it is not all there.
@@ -137,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_scripts_write_it() {
-        let record = b"failed 3 1 place=7 error=4;5 2 a 1700000000000 a1b2c3 chat alice = 8 extra=2 key=a=b\n{\"a\":\n}xxoops";
+        let record = b"failed 3 1 place=7 error=4;1700000000000 a1b2c3 aif8 chat 5 2 alice = extra=2 key=a=b\n{\"a\":\n}xxoops";
         let stored = Stored::read(record).unwrap();
         assert_eq!(
             (stored.state, stored.attempt, stored.back),
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn the_wait_is_that_for_the_first_attempt() {
         let wait = |front: &str| {
-            let record = format!("active {front};5 1 a 100 r chat a = 0\n");
+            let record = format!("active {front};100 r aif0 chat 5 1 a =\n");
             Stored::read(record.as_bytes()).unwrap().wait()
         };
         assert_eq!(wait("1 0 worker=w started=130 place=1"), Some((100, 130)));
@@ -180,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_payload_may_be_apart() {
-        let record = b"waiting;5 1 a 1 r chat alice room 3 extra=2 apart=1\nxo";
+        let record = b";1 r axf3 chat 5 1 alice room extra=2\nxo";
         let stored = Stored::read(record).unwrap();
         assert_eq!(stored.topic, Some("room"));
         assert_eq!(stored.payload(b"\"a\""), b"\"a\"");
@@ -194,7 +198,8 @@ mod tests {
             &b""[..],
             b"waiting",
             b"waiting;0 0\n",
-            b"waiting x 0;5 1 a 1 r chat a = 0\n",
+            b"waiting x 0;1 r aif0 chat 5 1 a =\n",
+            b";1 r ai chat 5 1 a =\n",
             b"\xff\n",
         ] {
             assert!(Stored::read(record).is_none(), "{record:?}");

@@ -1,7 +1,14 @@
--- What is counted, what is due, and what will be added: what every script that changes a queue begins with and writes back.
---
--- To make a function costs Redis more than many a command, each time that a script runs. So what most calls need comes
--- first, then the short way of a script, where it has one, and what the rest needs only after that.
+-- What is counted, what is due, and what will be added: what a script that changes a queue begins the long way with, and
+-- writes back.
+
+-- What is counted is collected while a script runs and written once, at its end.
+local changes, tenant_changes = {}, {}
+local function change(what, by) changes[what] = (changes[what] or 0) + by end
+local function count(what) change(what, 1) end
+local function change_tenant(what, tenant, by)
+  local field = what .. ':' .. tenant
+  tenant_changes[field] = (tenant_changes[field] or 0) + by
+end
 
 -- What is counted, as it was when the script began; what has no number yet is 0.
 local COUNTED = { 'waiting', 'bytes', 'sequence', 'due', 'prune', 'settings', 'full_at', 'completed_bytes', 'enqueued',
@@ -98,9 +105,4 @@ local function write_counters()
       call('HDEL', base .. 'tenants', field)
     end
   end
-end
-
--- Wakes one worker, if any is free to take what waits. The next is woken by the one that was.
-local function wake()
-  if call('LLEN', base .. 'wake') == 0 then call('LPUSH', base .. 'wake', '1') end
 end

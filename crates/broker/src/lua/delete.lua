@@ -17,8 +17,10 @@ for i = 1, n do
       close(id, job, 'cancelled')
       write_additions()
     end
+    -- Of one that is in no set it is not known what belongs to it.
+    local place = call('ZSCORE', base .. job.state, id) or '0.75'
     call('ZREM', base .. job.state, id)
-    forget({ id }, job.state)
+    forget({ id, place }, job.state)
     if job.key then
       local owned = base .. 'key:' .. job.tenant .. ':' .. job.key
       if string.sub(call('GET', owned) or '', 42) == id then call('UNLINK', owned) end

@@ -2,6 +2,10 @@
 -- always comes before its result. A job whose id is there already is left alone, which makes the batch safe to
 -- send again when its answer was lost.
 
+max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes or max_bytes
+-- How full the queue is, what this script adds included.
+local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
+
 -- Whether there is no room for a job of this tenant.
 local function is_full(tenant, bytes)
   if holds >= max_waiting or bytes_held + bytes > max_bytes then return true end
@@ -37,66 +41,82 @@ local function special(id, kind, tenant, payload, options)
       local other = sub(claim, 42)
       if sub(claim, 1, 40) == digest then found.owner = other else found.conflict = true end
     end
-    found.key, found.name, found.claim = owner, key, digest .. ' ' .. id
+    found.key, found.claim = owner, digest .. ' ' .. id
     found.claim_ms = int(keep_key_ms + math.max(0, due - now))
   end
   return found
 end
 
-local reply = {}
-for i = 1, n do
-  local id, kind, tenant, topic, priority, head = arg(), arg(), arg(), arg(), arg(), arg()
-  local tail, body, payload_bytes, options, say = arg(), arg(), number(), arg(), arg()
-  local bytes = #body
-  local more = options ~= '' and special(id, kind, tenant, sub(body, 1, payload_bytes), options)
-  local key = base .. 'job:' .. id
-  local there = (more or is_full(tenant, bytes)) and call('EXISTS', key) == 1
-  if there then
-    reply[i] = known(id, tenant, topic)
-  elseif more and more.conflict then
-    reply[i] = conflict(id)
-  elseif more and more.owner then
-    -- Also one that was forgotten since, whose key still says that it was taken.
-    reply[i] = known(more.owner, tenant, more.owner)
-  elseif is_full(tenant, bytes) then
-    count('refused')
-    reply[i] = { 3, id, '', 1000 }
-  else
-    -- A long payload is not copied whenever its job changes.
-    local apart = payload_bytes > 1024
-    local delayed = more and more.due
-    local front = delayed and 'delayed 0 0 due=' .. int(delayed) .. ';' or 'waiting;'
-    local first = topic == id and say ~= '-' and queued(id, kind, say)
-    if first then front = (delayed and sub(front, 1, -2) or 'waiting 0 0') .. own_log(first) end
-    if apart then tail = tail .. ' apart=1' end
-    if more and more.key then tail = tail .. ' key=' .. more.name end
-    if more and more.expires then tail = tail .. ' expires=' .. int(more.expires) end
-    if not call('SET', key, front .. head .. since .. tail .. '\n' .. (apart and sub(body, payload_bytes + 1) or body), 'NX') then
-      reply[i] = known(id, tenant, topic)
+local reply, i = {}, 0
+for _ = 1, groups do
+  local mode, many, kind, tenant, topic, priority = arg(), number(), arg(), arg(), arg(), arg()
+  local own, apart = topic == '', A[cursor + 2] ~= ''
+  cursor = cursor + 2
+  for _ = 1, many do
+    i = i + 1
+    local id, head, payload, extra, say, options = arg(), arg(), '', '', '-', ''
+    if mode == 'x' then
+      payload, extra, say, options = arg(), arg(), arg(), arg()
     else
-      if apart then call('SET', base .. 'body:' .. id, sub(body, 1, payload_bytes)) end
-      if more then
-        if more.key then call('SET', more.key, more.claim, 'PX', more.claim_ms) end
-        if more.expires then add('expiring', more.expires, id) end
-      end
-      holds, bytes_held = holds + 1, bytes_held + bytes
-      if delayed then
-        add('delayed', delayed, id)
-        change('bytes', bytes)
-        change_tenant('w', tenant, 1)
+      local at
+      head, at = string.match(head, '^([^\n]*)\n()')
+      extra = sub(A[cursor], at)
+      if mode == 's' then say = arg() end
+      if apart then
+        payload = arg()
       else
-        enlist(id, priority, tenant, next_number(), bytes)
+        local size = tonumber(string.match(head, '^%l+(%d+)'))
+        payload, extra = sub(extra, 1, size), sub(extra, size + 1)
       end
-      count('enqueued')
-      if first then
-        begin_own_log(id, first)
-        reply[i] = { 0, '', birth_epoch, 1 }
-      elseif topic == id then
-        reply[i] = { 0, '', birth_epoch, 0 }
+    end
+    local topic = own and id or topic
+    local bytes = #payload + #extra
+    local more = options ~= '' and special(id, kind, tenant, payload, options)
+    local key = job_key .. id
+    local there = (more or is_full(tenant, bytes)) and call('EXISTS', key) == 1
+    if there then
+      reply[i] = known(id, tenant, topic)
+    elseif more and more.conflict then
+      reply[i] = conflict(id)
+    elseif more and more.owner then
+      -- Also one that was forgotten since, whose key still says that it was taken.
+      reply[i] = known(more.owner, tenant, more.owner)
+    elseif is_full(tenant, bytes) then
+      count('refused')
+      reply[i] = { 3, id, '', 1000 }
+    else
+      local delayed = more and more.due
+      local front = delayed and 'delayed 0 0 due=' .. int(delayed) or ''
+      local first = own and say ~= '-' and queued(id, kind, say)
+      if first then front = front .. ' log=1:1:' .. #first .. ':' .. run .. ':' .. birth_epoch end
+      if more and more.expires then head = head .. ' expires=' .. int(more.expires) end
+      if not call('SET', key, front .. since .. head .. '\n' .. (apart and '' or payload) .. extra, 'NX') then
+        reply[i] = known(id, tenant, topic)
       else
-        if say ~= '-' then append(topic, queued(id, kind, say)) end
-        local log = open(topic)
-        reply[i] = { 0, '', log.epoch, log.offset }
+        if apart then call('SET', base .. 'body:' .. id, payload) end
+        if more then
+          if more.key then call('SET', more.key, more.claim, 'PX', more.claim_ms) end
+          if more.expires then add('expiring', more.expires, id) end
+        end
+        holds, bytes_held = holds + 1, bytes_held + bytes
+        if delayed then
+          add('delayed', delayed, id)
+          change('bytes', bytes)
+          change_tenant('w', tenant, 1)
+        else
+          enlist(id, priority, tenant, next_number(), bytes)
+        end
+        count('enqueued')
+        if first then
+          begin_own_log(id, first)
+          reply[i] = { 0, '', birth_epoch, 1 }
+        elseif own then
+          reply[i] = { 0, '', birth_epoch, 0 }
+        else
+          if say ~= '-' then append(topic, queued(id, kind, say)) end
+          local log = open(topic)
+          reply[i] = { 0, '', log.epoch, log.offset }
+        end
       end
     end
   end

@@ -1,78 +1,96 @@
 -- Most batches are of new jobs only, and ask for nothing special: these are stored with one command if none is there yet.
 -- Of the reply a number stands for what was said of the job before, but with this offset.
-local keep_key_ms, max_waiting, max_bytes = number(), number(), number()
-max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes or max_bytes
-
--- How full the queue is, what this script adds included.
-local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
+--
+-- Jobs come in groups that have in common: what they ask for (`n` nothing, `s` that it is said that they are there, `x`
+-- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and
+-- whether these are apart. `job.lua` says what a job is from its head on.
+local keep_key_ms, max_waiting, max_bytes, n, groups = number(), number(), number(), number(), number()
+local HEADER = 8
 -- What all jobs of this script have in common.
-local job_key, since, birth_epoch = base .. 'job:', ' ' .. now_text .. ' ' .. born .. ' ', now_text .. born
+local job_key, since, birth_epoch = base .. 'job:', ';' .. now_text .. ' ' .. born .. ' ', now_text .. born
 local function queued(id, kind, say)
   local before = '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
   return say == '' and before .. '}' or before .. ',"data":' .. say .. '}'
 end
 -- The log of a channel of its own begins with the job: there is nothing to be read.
-local function own_log(json) return ' log=1:1:' .. #json .. ':' .. run .. ':' .. birth_epoch .. ';' end
 local function begin_own_log(id, json)
   if call('RPUSH', base .. 'log:' .. id, json) > 1 then call('LTRIM', base .. 'log:' .. id, -1, -1) end
   call('PUBLISH', base .. 'ch:' .. id, published(birth_epoch, '1', json))
 end
 
-local n = number()
-local FIELDS = 11
-
 repeat
-  if n > 512 or holds + n > max_waiting or counted.settings > 0 then break end
-  local seen, records, events, total, at = {}, {}, {}, 0, cursor
-  for i = 1, n do
-    local id, kind, _, topic, _, head, tail, body, _, options, say = unpack(A, at + 1, at + FIELDS)
-    at = at + FIELDS
-    if options ~= '' or #body > 1024 or seen[id] or topic ~= id and #topic == 26 then break end
-    seen[id] = true
-    total = total + #body
-    local front = 'waiting;'
-    if say ~= '-' then
-      local json = queued(id, kind, say)
-      events[i] = json
-      if topic == id then front = 'waiting 0 0' .. own_log(json) end
-    end
-    records[2 * i - 1] = job_key .. id
-    records[2 * i] = front .. head .. since .. tail .. '\n' .. body
-  end
-  if #records < 2 * n or bytes_held + total > max_bytes or call('MSETNX', unpack(records)) == 0 then break end
+  local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued')
+  local waiting, bytes, sequence = tonumber(counted[1]) or 0, tonumber(counted[2]) or 0, tonumber(counted[3]) or 0
+  if n > 512 or (tonumber(counted[4]) or 0) > 0 then break end
+  if waiting + call('ZCARD', base .. 'delayed') + n > max_waiting then break end
 
-  local reply, before, line, of_priority, of_tenant, of_topic, log, last_epoch = {}, 0
-  at = cursor
-  for i = 1, n do
-    local id, tenant, topic, priority, json = A[at + 1], A[at + 3], A[at + 4], A[at + 5], events[i]
-    at = at + FIELDS
-    if tenant ~= of_tenant or priority ~= of_priority then
-      if i > 1 then change_tenant('w', of_tenant, i - 1 - before) end
-      of_tenant, of_priority, before = tenant, priority, i - 1
-      line = additions_to('wait:' .. priority .. ':' .. tenant)
-      to_ring(priority, tenant)
+  local pairs_to_set, events, last, at, i = {}, {}, 0, cursor, 0
+  for _ = 1, groups do
+    local mode, many, kind, topic, apart = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 5], A[at + 8] ~= ''
+    bytes = bytes + tonumber(A[at + 7])
+    at = at + HEADER
+    if mode == 'x' then
+      bytes = nil
+      break
     end
-    local last = #line
-    line[last + 1], line[last + 2] = next_number(), id
-    local epoch, offset = birth_epoch, 0
-    if topic ~= id then
-      if topic ~= of_topic then of_topic, log = topic, open_shared(topic) end
-      if json then append_line(log, json) end
-      epoch, offset = log.epoch, log.offset
-    elseif json then
-      begin_own_log(id, json)
-      offset = 1
+    local says = mode == 's'
+    local own_log = says and topic == '' and ' log=1:1:'
+    for _ = 1, many do
+      local id, head = A[at + 1], A[at + 2]
+      at, i = at + 2, i + 1
+      pairs_to_set[last + 1] = job_key .. id
+      if says then
+        at = at + 1
+        local json = queued(id, kind, A[at])
+        events[i] = json
+        head = own_log and own_log .. #json .. ':' .. run .. ':' .. birth_epoch .. since .. head or since .. head
+      else
+        head = since .. head
+      end
+      pairs_to_set[last + 2] = head
+      last = last + 2
+      if apart then
+        at = at + 1
+        pairs_to_set[last + 1], pairs_to_set[last + 2] = base .. 'body:' .. id, A[at]
+        last = last + 2
+      end
     end
-    if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
-    last_epoch = epoch
   end
-  change_tenant('w', of_tenant, n - before)
-  change('waiting', n)
-  change('bytes', total)
-  change('enqueued', n)
+  if not bytes or bytes > max_bytes or call('MSETNX', unpack(pairs_to_set)) == 0 then break end
+
+  local reply, of_tenant, rings, last_epoch = {}, {}, {}
+  at, i = cursor, 0
+  for _ = 1, groups do
+    local says, many, tenant, topic = A[at + 1] == 's', tonumber(A[at + 2]), A[at + 4], A[at + 5]
+    local priority, step = A[at + 6], 2 + (A[at + 1] == 's' and 1 or 0) + (A[at + 8] ~= '' and 1 or 0)
+    at = at + HEADER
+    of_tenant[tenant] = (of_tenant[tenant] or 0) + many
+    local ring = priority .. ':' .. tenant
+    if not rings[ring] then
+      rings[ring] = true
+      sequence = sequence + 1
+      call('ZADD', base .. 'ring:' .. priority, 'NX', int(sequence), tenant)
+    end
+    local log = topic ~= '' and open_shared(topic)
+    local line = {}
+    for k = 1, many do
+      local id, epoch, offset = A[at + 1], birth_epoch, 0
+      at, i, sequence = at + step, i + 1, sequence + 1
+      line[2 * k - 1], line[2 * k] = int(sequence), id
+      if says then
+        if log then append_line(log, events[i]) else begin_own_log(id, events[i]) end
+        offset = 1
+      end
+      if log then epoch, offset = log.epoch, log.offset end
+      if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
+      last_epoch = epoch
+    end
+    in_pieces('ZADD', base .. 'wait:' .. ring, line)
+  end
+  for tenant, many in pairs(of_tenant) do call('HINCRBY', base .. 'tenants', 'w:' .. tenant, many) end
   for _, log in ipairs(opened) do close_log(log) end
-  write_additions()
-  write_counters()
+  call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
+    'enqueued', int((tonumber(counted[5]) or 0) + n))
   wake()
   do return reply end
 until true

@@ -8,7 +8,7 @@ if epoch == '' then return { '', 0, '', {} } end
 local function ending()
   if not raw then return nil end
   local state, attempt, front, kind, at = string.match(raw,
-    '^(%l+) (%d+) ([^;]*);%d+ %d %l+ %d+ %w+ (%S+) [^\n]*\n()')
+    '^(%l+) (%d+) ([^;]*);%d+ %w+ %w+ (%S+) [^\n]*\n()')
   local time = front and string.match(front, 'finished=(%d+)')
   if not time then return nil end
   local name = state == 'completed' and 'result' or 'error'

@@ -1,31 +1,34 @@
 -- Jobs. One is stored as one string. Its first line has a front, which changes, and what is fixed when it comes in:
---   <state>[ <attempt> <back>[ <name>=<value>]…];
---   <max> <priority> <events> <created> <born> <kind> <tenant> <topic> <payload's bytes>[ <name>=<value>]…
--- `events` is `a` for all or `o` for its outcome, `=` as topic the job's own id, and `born` the run of Redis in which it was stored. Then come its payload, what only
--- workers read, and its outcome: its result, or its error and in the lines after that where in the worker it happened. A long payload is apart, in a key of its own that is written once. Jobs are read once a
--- script, and written once, at its end. `stored.rs` reads the same form.
+--   <state> <attempt> <back>[ <name>=<value>]…;
+--   <created> <born> <how><payload's bytes> <kind> <max> <priority> <tenant> <topic>[ <name>=<value>]…
+-- A new one that waits has no state and numbers in its front yet. `born` is the beginning of the name of the run of Redis
+-- in which it was stored; both it and `created` are as long for every job. `how` is three letters: `a` if all events are
+-- told, `o` if its outcome is; `i` if its payload is inside, `x` if that is apart, in a key of its own that is written once;
+-- `f` if it may wait for ever, `e` if it expires. The topic `=` is the job's own id. Then come its payload, what only workers
+-- read, and its outcome: its result, or its error and in the lines after that where in the worker it happened. While it is
+-- active its own log may be longer than it says. Jobs are read once a script, and written once, at its end. `stored.rs` reads the same form.
 local touched = {}
-local HEAD = '^(%l+)([^;]*);((%d+) (%d) (%l+) (%d+) (%w+) (%S+) (%S+) (%S+) (%d+))([^\n]*)\n()'
+local HEAD = '^(%l*)([^;]*);((%d+) (%w+) (%l)(%l)%l(%d+) (%S+) (%d+) (%d) (%S+) (%S+))([^\n]*)\n()'
 local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
-local FIXED = { 'extra', 'apart', 'key', 'expires' }
+local FIXED = { 'extra', 'key', 'expires' }
 local absent = { attempt = 0, bytes = 0 }
 
 -- What can't be read can still end, so that it does not stop the others.
 local function damaged(id, raw)
   return { id = id, state = string.match(raw, '^%l+'), damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
-    fixed = '1 1 o 0 0 unknown public = 0', events = 'o', created = '0', born = '0', kind = 'unknown',
+    fixed = '0 000000 oif0 unknown 1 1 public =', events = 'o', created = '0', born = '0', kind = 'unknown',
     tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
 end
 
 local function parse(id, raw)
-  local state, front, fixed, max, priority, events, created, born, kind, tenant, topic, size, options, at =
+  local state, front, fixed, created, born, events, body, size, kind, max, priority, tenant, topic, options, at =
     string.match(raw, HEAD)
   if not state then return damaged(id, raw) end
   local own = topic == '='
-  local job = { id = id, state = state, attempt = 0, back = 0, fixed = fixed,
+  local job = { id = id, state = state == '' and 'waiting' or state, attempt = 0, back = 0, fixed = fixed,
     max = tonumber(max), priority = priority, events = events, created = created, born = born, kind = kind,
-    tenant = tenant, topic = own and id or topic, own = own, bytes = tonumber(size), body = string.sub(raw, at),
-    raw = raw }
+    tenant = tenant, topic = own and id or topic, own = own, bytes = tonumber(size), apart = body == 'x',
+    body = string.sub(raw, at), raw = raw }
   if front ~= '' then
     local attempt, back = string.match(front, '^ (%d+) (%d+)')
     job.attempt, job.back = tonumber(attempt) or 0, tonumber(back) or 0

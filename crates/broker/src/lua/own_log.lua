@@ -5,9 +5,19 @@ local function open_own(log, job)
   log.job = job
   local offset, first, bytes, last_run, epoch, former
   if job.log then
-    offset, first, bytes, last_run, epoch, former = string.match(job.log, '^(%d+):(%d+):(%d+):(%w+):(%w+):?(.*)$')
+    offset, first, bytes, last_run, epoch, former = string.match(job.log, '^(%d+):(%d+):([%d-]+):(%w+):(%w+):?(.*)$')
   end
-  log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes) or 0
+  log.offset, log.first, log.bytes = tonumber(offset) or 0, tonumber(first) or 1, tonumber(bytes or '0')
+  -- What an attempt tells is added to the log alone, and nobody counts its bytes.
+  if job.log and (job.state == 'active' or not log.bytes) then
+    local listed = call('LLEN', log.key)
+    local more = log.first + listed - 1 - log.offset
+    if more > 0 or not log.bytes then
+      if more > 0 and job.state == 'active' then log.offset, log.changed = log.offset + more, true end
+      log.bytes = 0
+      for _, json in ipairs(call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
+    end
+  end
   log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
   if last_run then
     if last_run ~= run then continue(log) end
@@ -25,6 +35,11 @@ local function open(topic)
   logs[topic] = log
   opened[#opened + 1] = log
   return log
+end
+
+-- Before a job that goes on ceases to be active: it says again itself how long its log is.
+local function settle_own_log(job)
+  if job.own and job.log then open(job.id) end
 end
 
 -- Adds an event that has its offset already to what the list will hold.

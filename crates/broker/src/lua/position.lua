@@ -3,11 +3,16 @@
 local function position(base, topic, whole)
   if #topic == 26 then
     local raw = redis.call('GETRANGE', base .. 'job:' .. topic, 0, whole and -1 or 4095)
-    local front, created, born = string.match(raw, '^([^;]*);%d+ %d %l+ (%d+) (%w+) %S+ %S+ = ')
+    local front, created, born = string.match(raw, '^([^;]*);(%d+) (%w+) %S+ %S+ %d+ %d %S+ =[ \n]')
     if front then
-      local offset, epoch, former = string.match(front, ' log=(%d+):%d+:%d+:%w+:(%w+):?(%S*)')
+      local offset, first, epoch, former = string.match(front, ' log=(%d+):(%d+):[%d-]+:%w+:(%w+):?(%S*)')
       if not offset then return created .. born, 0, '', raw end
-      return epoch, tonumber(offset), string.gsub(former, '/', ' '), raw
+      offset = tonumber(offset)
+      -- What an attempt tells is added to the log alone.
+      if string.sub(front, 1, 6) == 'active' then
+        offset = math.max(offset, redis.call('LLEN', base .. 'log:' .. topic) + first - 1)
+      end
+      return epoch, offset, string.gsub(former, '/', ' '), raw
     end
   end
   local top = redis.call('HMGET', base .. 'top:' .. topic, 'e', 'o', 'p')

@@ -2,8 +2,10 @@
 -- it, so they lie in one Cluster slot. Redis' own clock is the only one. `run` comes before this, with the text: which
 -- run of Redis this is.
 --
--- Redis reads each byte of each string that Lua makes, prints each number with 17 digits, and spends more on a call than
--- on most commands. So what happens to each job makes few strings, no numbers into text, and no call of its own.
+-- Redis reads each byte of each string that Lua makes, prints each number with 17 digits, spends more on a call than
+-- on most commands, and makes each function anew each time that a script runs. So what happens to each job makes few
+-- strings and no call of its own; what most calls need comes first, then the short way of a script, where it has one, and
+-- what the rest needs only after that.
 local base, A, call = KEYS[1], ARGV, redis.call
 local find, sub = string.find, string.sub
 local clock = call('TIME')
@@ -19,16 +21,12 @@ local function number() cursor = cursor + 1; return tonumber(A[cursor]) end
 local fresh_epoch = arg()
 local log_max_events, log_max_bytes, log_ttl = number(), number(), number()
 
--- What is counted is collected while a script runs and written once, at its end.
-local changes, tenant_changes = {}, {}
-local function change(what, by) changes[what] = (changes[what] or 0) + by end
-local function count(what) change(what, 1) end
-local function change_tenant(what, tenant, by)
-  local field = what .. ':' .. tenant
-  tenant_changes[field] = (tenant_changes[field] or 0) + by
-end
-
 -- Commands on many members at once, in pieces that fit on Lua's stack.
 local function in_pieces(command, key, list)
   for i = 1, #list, 256 do call(command, key, unpack(list, i, math.min(i + 255, #list))) end
+end
+
+-- Wakes one worker, if any is free to take what waits. The next is woken by the one that was.
+local function wake()
+  if call('LLEN', base .. 'wake') == 0 then call('LPUSH', base .. 'wake', '1') end
 end

@@ -20,7 +20,7 @@ for i = 1, n do
       withdraw(id, job)
     end
     job.priority = priority
-    job.fixed = string.gsub(job.fixed, '^(%d+) %d', '%1 ' .. priority)
+    job.fixed = string.gsub(job.fixed, '%d( %S+ %S+)$', priority .. '%1')
     touch(job)
     if waits then
       enlist(id, priority, job.tenant, place or next_number(), job.bytes)

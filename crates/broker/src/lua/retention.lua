@@ -1,38 +1,27 @@
--- What has finished, and how long it is kept: arguments of every script that ends jobs.
-local keep_completed_ms, keep_failed_ms, keep_jobs, keep_bytes = number(), number(), number(), number()
+-- What has finished, and how long it is kept.
 local keep_ms = { completed = keep_completed_ms, failed = keep_failed_ms, cancelled = keep_completed_ms }
 
--- Finished jobs are kept for a while; their logs go with them. What they take is counted, roughly, in bytes.
-local function forget(ids, state)
-  for i = 1, #ids, 64 do
-    local last = math.min(i + 63, #ids)
-    local keys, gone, kept_bytes = {}, {}, 0
-    for j = i, last do keys[#keys + 1] = base .. 'job:' .. ids[j] end
-    for j, raw in ipairs(call('MGET', unpack(keys))) do
-      local id = ids[i + j - 1]
-      local head = raw and string.match(raw, '^[^\n]*') or ''
-      local job = jobs[id]
-      if job then
-        job.gone = true
-        jobs[id], raws[id] = nil, false
-      end
-      if logs[id] then logs[id].gone = true end
-      local kept = job and tonumber(job.kept) or tonumber(string.match(head, ' kept=(%d+)') or '')
-      if not kept then
-        -- It was lost: it took what its like take.
-        local field = state .. '_bytes'
-        kept = math.floor(((tonumber(call('HGET', base .. 'count', field)) or 0) + (changes[field] or 0)) /
-          (call('ZCARD', base .. state) + 1))
-      end
-      kept_bytes = kept_bytes + kept
-      gone[#gone + 1] = keys[j]
-      -- The end of a job is in no list.
-      if head == '' or not string.find(head, ' log=1:1:0:', 1, true) then gone[#gone + 1] = base .. 'log:' .. id end
-      if head == '' or string.find(head, ' apart=', 1, true) then gone[#gone + 1] = base .. 'body:' .. id end
+-- The code of so many bytes, and of what else belongs to a job.
+local function code_for(bytes, has_log, has_body)
+  local part, exponent = math.ceil(bytes / 64), 0
+  if part >= 64 then exponent = 1 end
+  while part >= 128 do part, exponent = math.ceil(part / 2), exponent + 1 end
+  if exponent > 0 then part = part - 64 end
+  if exponent > 15 then part, exponent = 63, 15 end
+  return (has_log and 2048 or 0) + (has_body and 1024 or 0) + exponent * 64 + part
+end
+
+-- Finished jobs are kept for a while; their logs go with them. Ids and scores are given in turn.
+local function forget(popped, state)
+  for i = 1, #popped, 2 do
+    local id = popped[i]
+    if jobs[id] then
+      jobs[id].gone = true
+      jobs[id], raws[id] = nil, false
     end
-    call('UNLINK', unpack(gone))
-    change(state .. '_bytes', -kept_bytes)
+    if logs[id] then logs[id].gone = true end
   end
+  change(state .. '_bytes', -unlink(popped))
 end
 
 local function trim_finished(state, most)
@@ -40,10 +29,9 @@ local function trim_finished(state, most)
   local trimmed = 0
   local over = math.min(most, call('ZCARD', key) - keep_jobs)
   if over > 0 then
-    local oldest, ids = call('ZPOPMIN', key, over), {}
-    for i = 1, #oldest, 2 do ids[#ids + 1] = oldest[i] end
-    forget(ids, state)
-    trimmed = #ids
+    local oldest = call('ZPOPMIN', key, over)
+    forget(oldest, state)
+    trimmed = #oldest / 2
   end
   local field = state .. '_bytes'
   local bytes = counted[field] or tonumber(call('HGET', base .. 'count', field)) or 0
@@ -53,19 +41,22 @@ local function trim_finished(state, most)
       change(field, -bytes - (changes[field] or 0))
       break
     end
-    forget({ oldest[1] }, state)
+    forget(oldest, state)
     trimmed = trimmed + 1
   end
   return trimmed
 end
 
 local function prune(state, most)
-  local old = call('ZRANGE', base .. state, '-inf', int(now - keep_ms[state]), 'BYSCORE', 'LIMIT', 0, most)
-  if #old > 0 then
-    in_pieces('ZREM', base .. state, old)
+  local key = base .. state
+  local old = call('ZRANGE', key, '-inf', int(now - keep_ms[state]) .. '.9999', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+  local ids = {}
+  for i = 1, #old, 2 do ids[#ids + 1] = old[i] end
+  if #ids > 0 then
+    in_pieces('ZREM', key, ids)
     forget(old, state)
   end
-  return #old
+  return #ids
 end
 
 local finished = {}

@@ -1,174 +1,245 @@
--- A round that only completes jobs as they were given, and takes new ones that ask for nothing special, is over here. What
--- else there is to do is left to what follows.
+-- A round that only tells of jobs and completes them as they were given, and takes new ones that ask for nothing special,
+-- is over here. What else there is to do is left to what follows: nothing is written before it is known that the
+-- operations go this way, and what it took is written before the rest goes the other.
 --
 -- A round has a number; when its answer was lost the worker sends it again, and gets the same answer without anything being
 -- done twice.
-local worker, round, lease, want, kinds, ops = arg(), arg(), number(), number(), arg(), number()
-local memory = base .. 'round:' .. worker
-
--- What a worker gets of jobs, once they are stored, three strings for each: its id, the job as it is stored, and a payload
--- that is apart.
-local function give(claims)
-  local given = {}
-  for i = 1, #claims do
-    local id = claims[i]
-    local raw, job = raws[id], jobs[id]
-    if job then raw = job.raw end
-    given[3 * i - 2], given[3 * i - 1] = id, raw
-    given[3 * i] = job and job.apart and call('GET', base .. 'body:' .. id) or ''
-  end
-  return given
-end
-
--- What it finished. Of tenants: how many of their jobs.
-local statuses, ended, left, done, over, odd = {}, {}, {}, 0, false, nil
-local subjects = { unpack(A, cursor + 1, cursor + ops) }
+--
+-- Operations come in groups that have in common: what they are, how many, the jobs' kind, tenant and topic (none for their
+-- own channel), the attempt, and a figure or word more.
+local worker, round, lease, want, kinds, believed, ops, groups = arg(), arg(), number(), number(), arg(), arg(), number(), number()
+local memory, job_key, ids_at = base .. 'round:' .. worker, base .. 'job:', cursor
 cursor = cursor + ops
-local job_keys = preload(subjects)
+local HEADER, WIDTH = 7, { given = 6, told = 7, tell = 3 }
 
--- Most attempts complete, and nothing was written about them since they began: then the front, which follows the state, is
--- as the worker got it. That is the fence, and all else that is needed comes with the operation.
-local completed, completed_bytes, of_kind, of_topic, of_log = {}, 0, {}
-local function complete(i, id, result, front, kept, size, before_time, tenant, topic, epoch)
-  local raw = raws[id]
-  if jobs[id] or not raw or find(raw, front, 7, true) ~= 7 or string.byte(raw, 7 + #front) ~= 59 then return false end
-  local json, log = before_time .. now_text .. ',"data":' .. result .. '}', ''
-  if find(result, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
-  if topic == '' then
-    -- The log of a job that was stored in another run of Redis goes on under another epoch.
-    if sub(epoch, 14) ~= born then return false end
-    log = ' log=1:1:0:' .. run .. ':' .. epoch
-    call('PUBLISH', base .. 'ch:' .. id, published(epoch, '1', json))
-  else
-    if topic ~= of_topic then of_topic, of_log = topic, open_shared(topic) end
-    append_line(of_log, json)
-  end
-  raw = 'completed' .. front .. ' finished=' .. now_text .. ' kept=' .. kept .. log .. ' result=' .. size .. ';' ..
-    sub(raw, 8 + #front) .. result
-  raws[id] = raw
-  local last = #pairs_to_set
-  pairs_to_set[last + 1], pairs_to_set[last + 2] = job_keys[i], raw
-  completed[#completed + 1], statuses[i], ended[#ended + 1] = id, '1', id
-  completed_bytes, left[tenant] = completed_bytes + tonumber(kept), (left[tenant] or 0) + 1
-  -- Its event says its kind, after what is as long for every job.
-  local kind = sub(before_time, 64, find(before_time, '"', 64, true) - 1)
-  of_kind[kind] = (of_kind[kind] or 0) + 1
-  return true
-end
-
-local function end_operations()
-  over = true
-  statuses = table.concat(statuses)
-  in_pieces('ZREM', base .. 'active', ended)
-  local n = #completed
-  if n == 0 then return end
-  local list = additions_to('completed')
-  for i = 1, n do list[#list + 1], list[#list + 2] = now_text, completed[i] end
-  change('completed', n)
-  for kind, n in pairs(of_kind) do count_kind('completed', kind, n) end
-  change('completed_bytes', completed_bytes)
-  finished.completed = (finished.completed or 0) + n
-end
-
--- What it may take ---------------------------------------------------------------------------------------------
-local known
 local function knows(kind)
-  if kinds == '' or kind == kinds then return true end
-  if not known then
-    known = {}
-    for name in string.gmatch(kinds, '[^ ]+') do known[name] = true end
-  end
-  return known[kind]
+  return kinds == '' or kind == kinds or find(' ' .. kinds .. ' ', ' ' .. kind .. ' ', 1, true) ~= nil
 end
 
--- Most jobs are new, publish their outcome only, and can't expire: their front is replaced, and nothing else is looked at.
--- Goes through those that left the line of a tenant, ids and places in turn, and stops at the first that is not like that.
-local claims, ids = {}, {}
-local function take_new(tenant, popped, keys, from)
-  local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now_text .. ' place='
-  local deadline, active, n, bytes = int(now + lease), additions_to('active'), 0, 0
-  local stop
-  for i = from, #keys do
-    local id, place = popped[2 * i - 1], popped[2 * i]
-    local raw = raws[id]
-    local kind, size
-    if raw and not jobs[id] and string.byte(raw, 8) == 59 then
-      kind, size = string.match(raw, '^waiting;%d+ %d o %d+ %w+ (%S+) %S+ %S+ (%d+)\n')
-    end
-    if not kind or not knows(kind) then
-      stop = i
-      break
-    end
-    raw = beginning .. place .. sub(raw, 8)
-    raws[id] = raw
-    local last = #pairs_to_set
-    pairs_to_set[last + 1], pairs_to_set[last + 2] = keys[i], raw
-    last = #active
-    active[last + 1], active[last + 2] = deadline, id
-    claims[#claims + 1], ids[#ids + 1] = id, id
-    n, bytes = n + 1, bytes + tonumber(size)
-  end
-  if n > 0 then
-    change('waiting', -n)
-    change('bytes', -bytes)
-    change_tenant('w', tenant, -n)
-    change_tenant('a', tenant, n)
-    due_at = math.min(due_at, now + lease)
-  end
-  return stop
-end
-local function preload_popped(popped)
-  local popped_ids = {}
-  for i = 1, #popped, 2 do popped_ids[#popped_ids + 1] = popped[i] end
-  return preload(popped_ids)
-end
-
+-- What it took: ids, the same with attempts, and the records.
+local claims, names, taken = {}, {}, {}
+-- What a worker gets of jobs, three strings for each: its id, the job as it is stored, and a payload that is apart.
+local given = {}
+local statuses, is_over, over_long = '', false, {}
+-- Where it stopped taking at a job that goes the long way: how many are left of its tenant's share, and how many tenants
+-- are still to be served in turn.
+local share_left, turns
 local function remember()
   if ops == 0 and #claims == 0 then return end
-  call('SET', memory, round .. ';' .. statuses .. ';' .. table.concat(ids, ','), 'PX', 3600000)
+  call('SET', memory, round .. ';' .. statuses .. ';' .. table.concat(names, ','), 'PX', 3600000)
 end
-
 local is_repeated = find(call('GETRANGE', memory, 0, 31), round .. ';', 1, true) == 1
+
 repeat
-  if is_repeated or counted.settings > 0 or counted.parked > 0 or want > 0 and due_at <= now then break end
-  if want > 0 and call('EXISTS', base .. 'asides', base .. 'ring:0', base .. 'ring:2') > 0 then break end
-  while done < ops and A[cursor + 1] == 'given' do
-    local _, result, front, kept, size, before_time, tenant, topic, epoch = unpack(A, cursor + 2, cursor + 10)
-    if #topic == 26 or
-      not complete(done + 1, subjects[done + 1], result, front, kept, size, before_time, tenant, topic, epoch) then break end
-    done, cursor = done + 1, cursor + 10
-  end
-  if done < ops then break end
-  end_operations()
-  for tenant, n in pairs(left) do change_tenant('a', tenant, -n) end
+  local counted = call('HMGET', base .. 'count', 'settings', 'parked', 'due', 'prune', 'waiting', 'bytes', 'sequence',
+    'completed', 'completed_bytes')
+  local due_at, prune_at, sequence = tonumber(counted[3]) or 0, tonumber(counted[4]) or 0, tonumber(counted[7]) or 0
+  local completed_bytes = tonumber(counted[9]) or 0
+  if is_repeated or (tonumber(counted[1]) or 0) > 0 or (tonumber(counted[2]) or 0) > 0 then break end
+  if want > 0 and (due_at <= now or call('EXISTS', base .. 'asides', base .. 'ring:0', base .. 'ring:2') > 0) then break end
+  if ops > 512 or ops > 0 and (believed ~= run or prune_at <= now) then break end
 
-  local tenants
-  while #claims < want and not odd do
-    local tenant = call('ZPOPMIN', base .. 'ring:1')[1]
-    if not tenant then break end
-    tenants = tenants or 1 + call('ZCARD', base .. 'ring:1')
-    ringed['1:' .. tenant] = nil
-    local line = base .. 'wait:1:' .. tenant
-    local share = math.min(math.ceil(want / tenants), want - #claims)
-    local popped = call('ZPOPMIN', line, share)
-    if popped[1] then
-      local keys = preload_popped(popped)
-      local stop = take_new(tenant, popped, keys, 1)
-      if stop then odd = { tenant, popped, keys, stop } end
+  -- The fence: what was written about a job meanwhile has changed its front, which follows the state. So the front is as
+  -- the worker got it, or the job goes the long way.
+  local keys, raws, at, n = {}, {}, cursor, 0
+  if ops > 0 then
+    for i = 1, ops do keys[i] = job_key .. A[ids_at + i] end
+    raws = call('MGET', unpack(keys))
+    for _ = 1, groups do
+      local width, many = WIDTH[A[at + 1]], tonumber(A[at + 2])
+      at = at + HEADER
+      for _ = 1, width and many or 0 do
+        n = n + 1
+        local raw, front = raws[n], A[at + 1]
+        at = at + width
+        if not raw or find(raw, front, 7, true) ~= 7 or string.byte(raw, 7 + #front) ~= 59 then
+          width = nil
+          break
+        end
+      end
+      if not width then
+        n = -1
+        break
+      end
     end
-    if #popped < 2 * share or call('ZCARD', line) == 0 then tenants = tenants - 1 else to_ring(1, tenant) end
-    if tenants == 0 then break end
+    if n < ops then break end
   end
-  if odd then break end
 
-  for _, log in ipairs(opened) do close_log(log) end
-  write_additions()
-  write_pairs()
-  trim_all()
-  remember()
-  write_counters()
-  if #claims == want and (next(ringed) or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then
-    wake()
+  -- What it finished, and what it has to tell.
+  local pairs_to_set, last, tenants = {}, 0, {}
+  if ops > 0 then
+    at, n = cursor, 0
+    local ended, done, of_kind = {}, {}, {}
+    for _ = 1, groups do
+      local what, many, kind, tenant, topic = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 4], A[at + 5]
+      local after_id = '","kind":"' .. kind .. '","attempt":' .. A[at + 6] .. ',"time":' .. now_text .. ',"data":'
+      local more = A[at + 7]
+      at = at + HEADER
+      if what == 'tell' then
+        local before_id = '{"type":"' .. more .. '","job":"'
+        local i = 1
+        while i <= many do
+          -- Those that follow each other tell of one job in one message.
+          local id, epoch, lines = A[ids_at + n + i], A[at + 2], {}
+          repeat
+            lines[#lines + 1] = before_id .. id .. after_id .. A[at + 3] .. '}'
+            at, i = at + 3, i + 1
+          until i > many or A[ids_at + n + i] ~= id
+          local length = call('RPUSH', base .. 'log:' .. id, unpack(lines))
+          lines[1] = published(epoch, int(length - #lines + 1), lines[1])
+          call('PUBLISH', base .. 'ch:' .. id, lines[2] and table.concat(lines, '\n') or lines[1])
+          -- From now on its log has to be cut: the long way does.
+          if length > log_max_events or length * 1024 > log_max_bytes then over_long[#over_long + 1] = id end
+        end
+        n = n + many
+      else
+        local width, log = WIDTH[what], topic ~= '' and open_shared(topic)
+        completed_bytes = completed_bytes + more
+        tenants[tenant] = (tenants[tenant] or 0) - many
+        of_kind[kind] = (of_kind[kind] or 0) + many
+        for i = 1, many do
+          n = n + 1
+          local id, front, new, between, result = A[ids_at + n], A[at + 1], A[at + 2], A[at + 3], A[at + 4]
+          local json = '{"type":"completed","job":"' .. id .. after_id .. result .. '}'
+          if what == 'told' then
+            local offset = int(call('LLEN', base .. 'log:' .. id) + 1)
+            between = between .. offset .. A[at + 7]
+            call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], offset, json))
+          elseif log then
+            append_line(log, json)
+          else
+            call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], '1', json))
+          end
+          pairs_to_set[last + 1] = keys[n]
+          pairs_to_set[last + 2] = 'completed' .. (new ~= '' and new or front) .. ' finished=' .. now_text .. between ..
+            sub(raws[n], 8 + #front) .. result
+          last = last + 2
+          local m = #ended + 1
+          ended[m], done[2 * m - 1], done[2 * m] = id, now_text .. A[at + 5], id
+          at = at + width
+        end
+      end
+    end
+    statuses = string.rep('1', ops)
+    is_over = true
+    n = #ended
+    if n > 0 then
+      in_pieces('ZREM', base .. 'active', ended)
+      in_pieces('ZADD', base .. 'completed', done)
+      for kind, many in pairs(of_kind) do
+        local field = 'completed:' .. kind
+        if call('HINCRBY', base .. 'kinds', field, many) == many and call('HLEN', base .. 'kinds') > 512 then
+          call('HDEL', base .. 'kinds', field)
+        end
+      end
+      -- For each job that ends, up to two old ones go.
+      local left = 2 * n + 16
+      local surplus = math.min(left, call('ZCARD', base .. 'completed') - keep_jobs)
+      while surplus > 0 do
+        local popped = call('ZPOPMIN', base .. 'completed', surplus)
+        -- One that ended in this round may go at once; its record is written, and goes, below.
+        if last > 0 then
+          call('MSET', unpack(pairs_to_set))
+          pairs_to_set, last = {}, 0
+        end
+        completed_bytes = completed_bytes - unlink(popped)
+        left = left - #popped / 2
+        surplus = #popped > 0 and left > 0 and completed_bytes > keep_bytes and 1 or 0
+      end
+    end
   end
-  do return { statuses, give(claims), #claims < want and math.max(0, due_at - now) or -1 } end
+
+  -- Most jobs are new and can't expire, and publish their outcome only, or all on a channel of their own.
+  local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now_text .. ' place='
+  local active, deadline, bytes, goes_on = {}, int(now + lease), 0, false
+  while #claims < want and not share_left do
+    local tenant, turn = unpack(call('ZPOPMIN', base .. 'ring:1'))
+    if not tenant then break end
+    turns = turns or 1 + call('ZCARD', base .. 'ring:1')
+    local line = base .. 'wait:1:' .. tenant
+    local share = math.min(math.ceil(want / turns), want - #claims)
+    local popped = call('ZPOPMIN', line, share)
+    local many, before = #popped / 2, #claims
+    local found, their_keys = nil, {}
+    if many > 0 then
+      for i = 1, many do their_keys[i] = job_key .. popped[2 * i - 1] end
+      found = call('MGET', unpack(their_keys))
+    end
+    for i = 1, many do
+      local id, place, raw = popped[2 * i - 1], popped[2 * i], found[i]
+      local body, size, kind, length, of_run, epoch, from
+      local first = raw and string.byte(raw, 1)
+      if first == 59 then
+        body, size, kind = string.match(raw, '^o([ix])f(%d+) (%S+) ', 23)
+      elseif first == 32 then
+        length, of_run, epoch, from, body, size, kind =
+          string.match(raw, '^ log=1:1:(%d+):(%w+):(%w+)();%d+ %w+ a([ix])f(%d+) (%S+) ')
+        if of_run ~= run then kind = nil end
+      end
+      if not kind or not knows(kind) then
+        -- It goes the long way, and so do those behind it.
+        local rest = {}
+        for k = i, many do rest[#rest + 1], rest[#rest + 2] = popped[2 * k], popped[2 * k - 1] end
+        in_pieces('ZADD', line, rest)
+        call('ZADD', base .. 'ring:1', turn, tenant)
+        share_left = share + before - #claims
+        break
+      end
+      if from then
+        local json = '{"type":"started","job":"' .. id .. '","kind":"' .. kind .. '","attempt":1,"time":' .. now_text ..
+          ',"from":2}'
+        local listed = call('RPUSH', base .. 'log:' .. id, json)
+        if listed > 2 then call('LTRIM', base .. 'log:' .. id, -2, -1) end
+        -- Where the first event was lost, the log begins with this one.
+        local where = listed > 1 and '2:1:' .. int(length + #json) or '2:2:' .. #json
+        call('PUBLISH', base .. 'ch:' .. id, published(epoch, '2', json))
+        raw = beginning .. place .. ' from=2 log=' .. where .. ':' .. run .. ':' .. epoch .. sub(raw, from)
+      else
+        raw = beginning .. place .. raw
+      end
+      pairs_to_set[last + 1], pairs_to_set[last + 2] = their_keys[i], raw
+      last = last + 2
+      local m = #claims + 1
+      claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
+      given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
+      bytes = bytes + size
+    end
+    local got = #claims - before
+    if got > 0 then
+      tenants[tenant] = (tenants[tenant] or 0) + got
+      if call('HINCRBY', base .. 'tenants', 'w:' .. tenant, -got) <= 0 then
+        call('HDEL', base .. 'tenants', 'w:' .. tenant)
+      end
+    end
+    if share_left then
+      -- Its turn goes on.
+    elseif many == share and call('ZCARD', line) > 0 then
+      sequence = sequence + 1
+      call('ZADD', base .. 'ring:1', 'NX', int(sequence), tenant)
+      goes_on = true
+    else
+      turns = turns - 1
+    end
+    if turns == 0 then break end
+  end
+  local got = #claims
+  if got > 0 then
+    in_pieces('ZADD', base .. 'active', active)
+    due_at = math.min(due_at, now + lease)
+  end
+
+  for i = 1, last, 256 do call('MSET', unpack(pairs_to_set, i, math.min(i + 255, last))) end
+  for _, log in ipairs(opened) do close_log(log) end
+  logs, opened = {}, {}
+  for tenant, by in pairs(tenants) do
+    if by ~= 0 and call('HINCRBY', base .. 'tenants', 'a:' .. tenant, by) <= 0 then
+      call('HDEL', base .. 'tenants', 'a:' .. tenant)
+    end
+  end
+  call('HSET', base .. 'count', 'waiting', int((tonumber(counted[5]) or 0) - got), 'bytes', int((tonumber(counted[6]) or 0) - bytes),
+    'sequence', int(sequence), 'due', int(due_at), 'completed', int((tonumber(counted[8]) or 0) + n), 'completed_bytes', int(completed_bytes))
+  if share_left then break end
+  remember()
+  if got == want and (goes_on or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then wake() end
+  do return { statuses, given, got < want and math.max(0, due_at - now) or -1, run, over_long } end
 until true

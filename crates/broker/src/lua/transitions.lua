@@ -1,8 +1,8 @@
 -- Moves that more than one script makes.
 
 -- Finished jobs -------------------------------------------------------------------------------------------------
-local function finish_one(id, state, kept)
-  add(state, now_text, id)
+local function finish_one(id, state, kept, code)
+  add(state, now_text .. sub(string.format('%.4f', code / 4096), 2), id)
   change(state .. '_bytes', kept)
   count(state)
   finished[state] = (finished[state] or 0) + 1
@@ -10,8 +10,13 @@ end
 -- The one way into a terminal state, together with its event. How a job ended is told for as long as it is kept.
 local function close(id, job, state, data, err)
   local log = append(job.topic, event(state, id, job.kind, job.attempt, data, err), true)
-  local kept = 512 + job.bytes + #(data or '') + #(err or '')
-  if job.own then kept = kept + 256 + log.bytes end
+  local kept, has_log = 512 + job.bytes + #(data or '') + #(err or ''), false
+  if job.own then
+    kept = kept + 256 + log.bytes
+    has_log = log.bytes > 0
+  end
+  local code = code_for(kept, has_log, job.apart)
+  kept = decode(code)
   job.state, job.finished, job.kept = state, now_text, int(kept)
   if data then
     job.cancel = nil
@@ -20,7 +25,7 @@ local function close(id, job, state, data, err)
     set_outcome(job, 'error', err)
   end
   touch(job)
-  finish_one(id, state, kept)
+  finish_one(id, state, kept, code)
 end
 
 -- Active jobs ---------------------------------------------------------------------------------------------------
@@ -36,6 +41,7 @@ end
 
 -- Back to the place in line that it had.
 local function to_line(id, job)
+  settle_own_log(job)
   job.state = 'waiting'
   touch(job)
   enlist(id, job.priority, job.tenant, job.place or next_number(), job.bytes)

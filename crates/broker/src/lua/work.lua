@@ -1,72 +1,87 @@
 -- One round of a worker: what it finished, then what it may take.
 --@transitions
+for id, raw in pairs(taken) do raws[id] = raw end
+-- What a worker gets of jobs, once they are stored.
+local function give()
+  for i = #given / 3 + 1, #claims do
+    local id = claims[i]
+    local job = read(id)
+    given[3 * i - 2], given[3 * i - 1] = id, job.raw
+    given[3 * i] = job.apart and call('GET', base .. 'body:' .. id) or ''
+  end
+  return given
+end
 if is_repeated then
-  local replayed, taken = string.match(call('GET', memory), '^%d+;([01]*);(.*)$')
-  for id, attempt in string.gmatch(taken, '(%w+):?(%d*)') do
+  local replayed, again = string.match(call('GET', memory), '^%d+;([01]*);(.*)$')
+  for id, attempt in string.gmatch(again, '(%w+):?(%d*)') do
     local job = read(id)
     if job.state == 'active' and job.worker == worker and job.attempt == (tonumber(attempt) or 1) then
       claims[#claims + 1] = id
     end
   end
-  return { replayed, give(claims), -1 }
+  return { replayed, give(), -1, run, {} }
 end
 
 -- What it finished ---------------------------------------------------------------------------------------------
-for i = done + 1, over and 0 or ops do
-  local id, op, attempt, a, b = subjects[i], unpack(A, cursor + 1, cursor + 4)
-  cursor = cursor + 4
-  local short = false
-  if op == 'given' then
-    op = 'complete'
-    local kept, size, before_time, tenant, topic, epoch = unpack(A, cursor + 1, cursor + 6)
-    cursor = cursor + 6
-    short = #topic ~= 26 and complete(i, id, a, b, kept, size, before_time, tenant, topic, epoch)
-  end
-  local job = not short and read(id)
-  if short then
-    -- All is done.
-  -- The fence: only the current attempt of the worker that holds the job may write.
-  elseif job.state ~= 'active' or job.attempt ~= tonumber(attempt) or job.worker ~= worker then
-    statuses[i] = '0'
-    count('stale')
-  else
-    attempt = job.attempt
-    statuses[i] = '1'
-    if op == 'event' then
-      append(job.topic, event(a, id, job.kind, attempt, b))
-    else
-      ended[#ended + 1] = id
-      leave_active(job.tenant)
-      if op == 'complete' then
-        close(id, job, 'completed', a)
-        count_kind('completed', job.kind, 1)
-      elseif job.cancel or op == 'cancel' then
-        -- Whatever else became of an attempt that was told to end: the job is cancelled.
-        close(id, job, 'cancelled')
-      elseif op == 'retry' and has_attempts(job) then
-        local due = now + tonumber(b)
-        job.state, job.due = 'delayed', int(due)
-        set_outcome(job, 'error', a)
-        touch(job)
-        add('delayed', due, id)
-        change('bytes', job.bytes)
-        change_tenant('w', job.tenant, 1)
-        if job.events == 'a' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
-        count('retried')
-      elseif op == 'back' then
-        job.back = job.back + 1
-        to_line(id, job)
-        count('handed_back')
+if not is_over then
+  local said, ended, n = {}, {}, 0
+  local subjects = { unpack(A, ids_at + 1, ids_at + ops) }
+  preload(subjects)
+  for _ = 1, groups do
+    local op, many, _, _, _, attempt, word = arg(), number(), arg(), arg(), arg(), number(), arg()
+    local width = WIDTH[op] or 2
+    for _ = 1, many do
+      n = n + 1
+      local id, a, b = subjects[n], A[cursor + 1], A[cursor + 2]
+      if op == 'tell' then
+        a, b = word, A[cursor + 3]
+      elseif width > 2 then
+        a = A[cursor + 4]
+      end
+      cursor = cursor + width
+      local job = read(id)
+      -- The fence: only the current attempt of the worker that holds the job may write.
+      if job.state ~= 'active' or job.attempt ~= attempt or job.worker ~= worker then
+        said[n] = '0'
+        count('stale')
       else
-        close(id, job, 'failed', nil, a)
-        count_kind('failed', job.kind, 1)
+        said[n] = '1'
+        if op == 'tell' then
+          append(job.topic, event(a, id, job.kind, attempt, b))
+        else
+          ended[#ended + 1] = id
+          leave_active(job.tenant)
+          if op == 'complete' or width > 2 then
+            close(id, job, 'completed', a)
+            count_kind('completed', job.kind, 1)
+          elseif job.cancel or op == 'cancel' then
+            -- Whatever else became of an attempt that was told to end: the job is cancelled.
+            close(id, job, 'cancelled')
+          elseif op == 'retry' and has_attempts(job) then
+            local due = now + tonumber(b)
+            settle_own_log(job)
+            job.state, job.due = 'delayed', int(due)
+            set_outcome(job, 'error', a)
+            touch(job)
+            add('delayed', due, id)
+            change('bytes', job.bytes)
+            change_tenant('w', job.tenant, 1)
+            if job.events == 'a' then append(job.topic, event('retrying', id, job.kind, attempt, nil, a)) end
+            count('retried')
+          elseif op == 'back' then
+            job.back = job.back + 1
+            to_line(id, job)
+            count('handed_back')
+          else
+            close(id, job, 'failed', nil, a)
+            count_kind('failed', job.kind, 1)
+          end
+        end
       end
     end
   end
-end
-if not over then
-  for tenant, n in pairs(left) do leave_active(tenant, n) end
-  end_operations()
+  statuses = table.concat(said)
+  in_pieces('ZREM', base .. 'active', ended)
 end
 
 -- What it may take ---------------------------------------------------------------------------------------------
@@ -74,7 +89,8 @@ local goal, gate_wait = 0, -1
 -- In one command: whether anything but the usual is there.
 local unusual = want > 0 and call('EXISTS', base .. 'asides', base .. 'ring:0', base .. 'ring:2') > 0
 if want > 0 then
-  if due_at <= now then
+  -- Where it took some the short way nothing was due before.
+  if due_at <= now and not share_left then
     fallen_due = true
     sweep(64)
     expire(64)
@@ -117,7 +133,7 @@ local function take(id, place, tenant)
   local job = read(id)
   if job.damaged then
     leave_line(tenant, 0)
-    job.fixed = '1 1 o 0 0 unknown ' .. tenant .. ' = 0'
+    job.fixed = '0 000000 oif0 unknown 1 1 ' .. tenant .. ' ='
     return close(id, job, 'failed', nil, broken)
   end
   -- It is lost.
@@ -151,23 +167,14 @@ local function take(id, place, tenant)
   end
   add('active', int(now + lease), id)
   claims[#claims + 1] = id
-  ids[#ids + 1] = id .. ':' .. job.attempt
+  names[#names + 1] = id .. ':' .. job.attempt
 end
-
--- Goes on with the job at `i` of those that left the line of a tenant; `nil` where there is none left.
-local function take_rest(tenant, popped, keys, i)
-  while i do
-    take(popped[2 * i - 1], popped[2 * i], tenant)
-    i = take_new(tenant, popped, keys, i + 1)
-  end
-end
-if odd then take_rest(unpack(odd)) end
 
 -- Jobs that are met and not taken count too, so that a round is bounded.
 local budget = goal + 256
 for priority = unusual and 0 or 1, unusual and 2 or 1 do
   local ring = base .. 'ring:' .. priority
-  local tenants
+  local tenants = turns
   -- Each tenant in turn gives an equal share; the last share may leave room for another turn.
   while #claims < goal and budget > 0 and tenants ~= 0 do
     local tenant = call('ZPOPMIN', ring)[1]
@@ -177,15 +184,18 @@ for priority = unusual and 0 or 1, unusual and 2 or 1 do
     budget = budget - 1
     local line = base .. 'wait:' .. priority .. ':' .. tenant
     local most, wait = room(tenant)
-    local share = math.min(math.ceil(goal / tenants), goal - #claims, most)
+    local share = math.min(share_left or math.ceil(goal / tenants), goal - #claims, most)
+    share_left = nil
     local more = true
     if share > 0 then
       local before = #claims
       local popped = call('ZPOPMIN', line, share)
       more = #popped == 2 * share
       if popped[1] then
-        local keys = preload_popped(popped)
-        take_rest(tenant, popped, keys, take_new(tenant, popped, keys, 1))
+        local ids = {}
+        for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+        preload(ids)
+        for i = 1, #popped, 2 do take(popped[i], popped[i + 1], tenant) end
       end
       budget = budget - #popped / 2
       spend_rate(tenant, #claims - before)
@@ -219,4 +229,4 @@ if #claims < want then
   rest = math.max(0, due_at - now)
   if gate_wait >= 0 and gate_wait < rest then rest = gate_wait end
 end
-return { statuses, give(claims), rest }
+return { statuses, give(), rest, run, {} }

@@ -11,10 +11,11 @@ use serde_json::value::RawValue;
 use crate::{
     Error, Keys, QueueArgs, Redis,
     beat::Beat,
+    given::Given,
     handle::{Action, Op},
     outcome::Outcome,
     registry,
-    round::{Given, Reply, Round},
+    round::{Reply, Round},
 };
 
 /// What a puppet writes about an attempt.

@@ -128,7 +128,7 @@ async fn a_damaged_job_fails_and_the_others_go_on() {
     ];
     rig.rewrite(ids[0], "\n1", "\n{").await;
     rig.rewrite(ids[1], " test ", " ").await;
-    rig.rewrite(ids[2], ";5 ", ";many ").await;
+    rig.rewrite(ids[2], " test 5 ", " test many ").await;
     let worker = rig.worker("w", Setup::default(), async |_, _| Ok("0".into()));
     // What can be taken is taken first; what can't be read at all never begins.
     for (id, attempts) in ids.iter().zip([1, 0, 0]) {

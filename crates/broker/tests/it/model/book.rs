@@ -91,6 +91,8 @@ pub struct Book {
     pub tenant_rate_used: BTreeMap<usize, u64>,
     pub staff: [Staff; 3],
     pub keep_jobs: usize,
+    /// Of jobs that ended, with when, so many go: the oldest, and which of those that ended together is not said.
+    pub trims: Vec<(Vec<(u64, JobId)>, usize)>,
     pub places: u64,
     pub ticks: u64,
     /// The events of this step, by topic.
@@ -326,10 +328,19 @@ impl Book {
     }
 
     pub fn trim(&mut self, state: JobState, most: usize) {
-        let mut ids = self.over(state, |job| job.finished);
+        let ids = self.over(state, |job| job.finished);
         let over = ids.len().saturating_sub(self.keep_jobs).min(most);
-        for id in ids.drain(..over) {
-            self.forget(id);
+        let ended = ids.iter().map(|id| (self.jobs[id].finished, *id));
+        self.trims.push((ended.collect(), over));
+    }
+
+    /// Forgets what is trimmed; says which are still there.
+    pub fn trim_away(&mut self, is_there: impl Fn(JobId) -> bool) {
+        for (mut ended, over) in std::mem::take(&mut self.trims) {
+            ended.sort_by_key(|(at, id)| (*at, is_there(*id), *id));
+            for (_, id) in ended.into_iter().take(over) {
+                self.forget(id);
+            }
         }
     }
 

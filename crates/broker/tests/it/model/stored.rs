@@ -14,16 +14,29 @@ impl<'a> Stored<'a> {
     pub fn read(value: &'a Value) -> Self {
         let (head, body) = value.parts[0].split_once('\n').expect("a job has a head");
         let (front, fixed) = head.split_once(';').expect("a head has two parts");
-        let mut fields = BTreeMap::from([("attempt", "0"), ("back", "0")]);
+        let mut fields = BTreeMap::from([("state", "waiting"), ("attempt", "0"), ("back", "0")]);
         let names = [&["state", "attempt", "back"][..], &NAMES[..]];
         for (part, names) in [front, fixed].into_iter().zip(names) {
-            for (n, word) in part.split(' ').enumerate() {
-                let by_place = names.get(n).map(|name| (*name, word));
+            // A new job has neither state nor numbers yet.
+            let words = part
+                .split(' ')
+                .enumerate()
+                .filter(|(_, word)| !word.is_empty());
+            for (n, word) in words {
+                let word_has_name = n < names.len() && word.contains('=') && word != "=";
+                let by_place = names
+                    .get(n)
+                    .filter(|_| !word_has_name)
+                    .map(|name| (*name, word));
                 let pair = by_place.or_else(|| word.split_once('='));
                 let (name, value) = pair.expect("an option has a name");
                 fields.insert(name, value);
             }
         }
+        let how = fields["how"];
+        fields.insert("events", &how[..1]);
+        fields.insert("apart", &how[1..2]);
+        fields.insert("bytes", &how[3..]);
         Self { fields, body }
     }
 
@@ -65,6 +78,6 @@ impl<'a> Stored<'a> {
     }
 }
 
-const NAMES: [&str; 9] = [
-    "max", "priority", "events", "created", "born", "kind", "tenant", "topic", "bytes",
+const NAMES: [&str; 8] = [
+    "created", "born", "how", "kind", "max", "priority", "tenant", "topic",
 ];

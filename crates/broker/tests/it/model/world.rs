@@ -23,6 +23,12 @@ use super::{
     real::{job, new_id, stored, what},
 };
 
+/// Another time for what is in a sorted set; what is said after the milliseconds stays.
+const SCORE: &str = "
+local score = redis.call('ZSCORE', KEYS[1], ARGV[2])
+if score then redis.call('ZADD', KEYS[1], ARGV[1] + score % 1, ARGV[2]) end
+return 0";
+
 pub const BASE: &str = "test{chat}:";
 /// Writes over when a job expires.
 const EXPIRES: &str = "
@@ -135,6 +141,11 @@ impl<'a> World<'a> {
             _ => !op.is_time(),
         };
         self.apply(op).await?;
+        if self.book.trims.iter().any(|(_, over)| *over > 0) {
+            let dump = self.raw.dump().await;
+            let is_there = |id| dump.contains_key(&format!("{BASE}job:{id}"));
+            self.book.trim_away(is_there);
+        }
         let scores = self.book.settle();
         self.write_scores(scores).await;
         let dump = self.raw.dump().await;
@@ -155,9 +166,10 @@ impl<'a> World<'a> {
             past |= score < FAR;
             let (key, score) = (format!("{BASE}{set}"), stored(set, score));
             pipeline
-                .cmd("ZADD")
+                .cmd("EVAL")
+                .arg(SCORE)
+                .arg(1)
                 .arg(key)
-                .arg("XX")
                 .arg(score)
                 .arg(&member);
             if set == "expiring" {
