@@ -1,7 +1,9 @@
-//! The one task of a worker that talks to its queue: round after round, each as large as what came up meanwhile.
+//! The one task of a worker that talks to its queue: round after round, each as large as what came up meanwhile. While one
+//! is under way another may be, so that Redis and the worker need not wait for each other.
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashSet,
+    sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -9,18 +11,20 @@ use apalis_core::{
     backend::queue::Queue,
     task::{Task, builder::TaskBuilder, metadata::MetadataStore, task_id::TaskId},
 };
-use protocol::Job;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use protocol::{Job, JobId};
 use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use crate::{
-    Backoff, ConsumerConfig, JobHandle, Keys, QueueArgs, Redis, StopReason,
+    ConsumerConfig, JobHandle, Keys, QueueArgs, Redis, StopReason,
     buffer::Buffer,
+    flight::{Flight, Landed, Pilot},
     handle::{Attempt, Op, Written},
     lease::Leases,
-    round::{Claim, Reply, Round},
+    round::Claim,
     wake::Wake,
 };
 
@@ -29,12 +33,12 @@ const MAX_OPS: usize = 256;
 const MAX_OP_BYTES: usize = 1024 * 1024;
 /// How many jobs one round takes at most.
 const MAX_CLAIM: usize = 128;
+/// How many rounds are under way at the same time, and how many operations make a further one worth its cost.
+const ROUNDS: usize = 2;
+const WORTH: usize = 32;
 /// How long an idle worker waits at most before it looks again: a wake-up that its receiver took to the grave is
 /// made good after this long.
 const IDLE: Duration = Duration::from_millis(2_500);
-
-/// How long operations may still take to reach Redis once the process must stop.
-const LAST_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Driver {
     pub(crate) redis: Redis,
@@ -54,180 +58,172 @@ pub(crate) struct Driver {
     pub(crate) closing: CancellationToken,
 }
 
+/// What waits for its round. Operations of one attempt reach Redis in the order in which they were made: while one is
+/// under way, the next waits.
+#[derive(Default)]
+struct Queued {
+    next: Vec<Op>,
+    later: Vec<Op>,
+    /// The jobs of `later`, and of what is under way.
+    held: HashSet<JobId>,
+    in_flight: HashSet<JobId>,
+}
+
+impl Queued {
+    fn push(&mut self, op: Op) {
+        if self.held.contains(&op.id) || self.in_flight.contains(&op.id) {
+            self.held.insert(op.id);
+            self.later.push(op);
+        } else {
+            self.next.push(op);
+        }
+    }
+
+    const fn len(&self) -> usize {
+        self.next.len() + self.later.len()
+    }
+
+    /// What goes now.
+    fn take(&mut self) -> Vec<Op> {
+        let ops = std::mem::take(&mut self.next);
+        self.in_flight.extend(ops.iter().map(|op| op.id));
+        ops
+    }
+
+    /// These are not under way any more.
+    fn landed(&mut self, ids: &[JobId]) {
+        for id in ids {
+            self.in_flight.remove(id);
+        }
+        self.held.clear();
+        for op in std::mem::take(&mut self.later) {
+            self.push(op);
+        }
+    }
+}
+
 impl Driver {
     pub(crate) async fn run(mut self) {
+        let pilot = Pilot {
+            redis: self.redis.clone(),
+            keys: self.keys.clone(),
+            args: self.args.clone(),
+            config: self.config.clone(),
+            leases: Arc::clone(&self.leases),
+            kinds: std::mem::take(&mut self.kinds),
+            number: AtomicU64::new(0),
+        };
         let mut wake = Wake::new(self.redis.clone(), &self.keys);
-        let mut batch: Vec<Op> = Vec::new();
-        let mut outstanding = 0;
-        let mut number = 0;
+        let mut queued = Queued::default();
+        let mut flights = FuturesUnordered::new();
+        let mut slots: Vec<usize> = (0..ROUNDS).collect();
+        // Attempts that are held, but for those whose end is under way; and how many more may be taken by what is.
+        let (mut outstanding, mut wanted) = (0, 0);
         // Whether there may be something to take, and how long to believe that there is not.
         let mut look = true;
         let mut rest = IDLE;
         let mut stopping = false;
         loop {
             self.config.pulse.beat();
-            self.collect(&mut batch);
-            if !stopping && self.config.soft.is_cancelled() {
-                stopping = true;
-                batch.extend(self.buffer.take_all().iter().filter_map(hand_back));
+            self.collect(&mut queued);
+            stopping |= self.config.soft.is_cancelled();
+            if stopping {
+                // Also what was still under way.
+                let tasks = self.buffer.take_all();
+                let back = tasks.iter().filter_map(hand_back);
+                back.for_each(|op| queued.push(op));
             }
             // What this round ends makes room for what it takes.
-            let ending = batch.iter().filter(|op| op.ends()).count();
+            let ending = queued.next.iter().filter(|op| op.ends()).count();
             let free = if stopping {
                 0
             } else {
-                self.config.capacity.saturating_sub(outstanding - ending)
+                self.config
+                    .capacity
+                    .saturating_sub(outstanding - ending + wanted)
             };
-            if batch.is_empty() && !look {
-                if self.closing.is_cancelled() && outstanding == 0 {
-                    break;
-                }
-                tokio::select! {
-                    Some(op) = self.ops.recv() => batch.push(op),
-                    () = wake.woken(free > 0) => look = true,
-                    () = self.look.notified(), if free > 0 => look = true,
-                    // Who can take nothing turns too, so that it is seen to live.
-                    () = tokio::time::sleep(if free > 0 { rest } else { IDLE }) => look = free > 0,
-                    () = self.config.soft.cancelled(), if !stopping => {}
-                    () = self.closing.cancelled(), if outstanding == 0 => {}
-                }
+            let is_worth = match flights.len() {
+                0 => !queued.next.is_empty() || look,
+                ROUNDS.. => false,
+                _ => queued.next.len() >= WORTH,
+            };
+            if is_worth && let Some(slot) = slots.pop() {
+                let want = free.min(MAX_CLAIM);
+                outstanding -= ending;
+                wanted += want;
+                let ops = queued.take();
+                flights.push(pilot.fly(Flight { slot, ops, want }));
+                look = false;
                 continue;
             }
-            number += 1;
-            let want = free.min(MAX_CLAIM);
-            let Some(reply) = self
-                .round(&mut number, &mut batch, &mut outstanding, want)
-                .await
-            else {
+            let is_idle = flights.is_empty();
+            if is_idle && self.closing.is_cancelled() && outstanding == 0 {
                 break;
-            };
-            outstanding -= self.settle(&mut batch, &reply.written);
-            outstanding += reply.claims.len();
-            look = want > 0 && reply.claims.len() == want && outstanding < self.config.capacity;
-            rest = reply
-                .due_ms
-                .map_or(IDLE, |due| IDLE.min(Duration::from_millis(due + 1)));
-            // Idle workers should not look in step.
-            rest = rest.mul_f64(rand::rng().random_range(1.0..=1.1));
-            for claim in reply.claims {
-                self.accept(claim, &mut batch);
+            }
+            tokio::select! {
+                Some(op) = self.ops.recv(), if queued.len() < MAX_OPS => queued.push(op),
+                Some(landed) = flights.next() => {
+                    let Some(landed) = landed else { break };
+                    slots.push(landed.slot);
+                    wanted -= landed.want;
+                    queued.landed(&landed.ids);
+                    outstanding += landed.reply.claims.len();
+                    let (want, found) = (landed.want, landed.reply.claims.len());
+                    look |= want > 0 && found == want;
+                    if want > 0 {
+                        rest = landed
+                            .reply
+                            .due_ms
+                            .map_or(IDLE, |due| IDLE.min(Duration::from_millis(due + 1)));
+                        // Idle workers should not look in step.
+                        rest = rest.mul_f64(rand::rng().random_range(1.0..=1.1));
+                    }
+                    for claim in self.settle(landed) {
+                        self.accept(claim, &mut queued);
+                    }
+                    look &= outstanding < self.config.capacity;
+                }
+                () = wake.woken(free > 0), if is_idle => look = true,
+                () = self.look.notified(), if free > 0 => look = true,
+                // Who can take nothing turns too, so that it is seen to live.
+                () = tokio::time::sleep(if is_idle && free > 0 { rest } else { IDLE }) => look |= is_idle && free > 0,
+                () = self.config.soft.cancelled(), if !stopping => {}
+                () = self.closing.cancelled(), if is_idle && outstanding == 0 => {}
             }
         }
         self.config.ready.send_replace(false);
     }
 
-    fn collect(&mut self, batch: &mut Vec<Op>) {
-        let mut bytes: usize = batch.iter().map(Op::bytes).sum();
-        while batch.len() < MAX_OPS && bytes < MAX_OP_BYTES {
+    fn collect(&mut self, queued: &mut Queued) {
+        let mut bytes: usize = queued.next.iter().map(Op::bytes).sum();
+        while queued.len() < MAX_OPS && bytes < MAX_OP_BYTES {
             let Ok(op) = self.ops.try_recv() else { break };
             bytes += op.bytes();
-            batch.push(op);
+            queued.push(op);
         }
     }
 
-    /// Runs a round until it is answered; `None` when the process must stop and Redis does not answer.
-    async fn round(
-        &self,
-        number: &mut u64,
-        batch: &mut Vec<Op>,
-        outstanding: &mut usize,
-        want: usize,
-    ) -> Option<Reply> {
-        let mut backoff = Backoff::default();
-        let mut want = want;
-        loop {
-            let round = Round {
-                worker: &self.config.worker,
-                number: *number,
-                lease_ms: u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX),
-                want,
-                kinds: &self.kinds,
-                ops: batch,
-            };
-            let answer = tokio::select! {
-                answer = round.run(&self.redis, &self.keys, &self.args) => answer,
-                () = self.over() => return None,
-            };
-            match answer {
-                Ok(reply) => {
-                    if backoff.tries() > 0 {
-                        info!(worker = self.config.worker, "Redis answers again");
-                    }
-                    self.config
-                        .ready
-                        .send_if_modified(|ready| !std::mem::replace(ready, true));
-                    return Some(reply);
-                }
-                Err(error) if error.is_temporary() => {
-                    if backoff.tries() == 0 {
-                        warn!(worker = self.config.worker, %error, "Redis does not answer, trying again");
-                    }
-                }
-                Err(error) if batch.is_empty() => {
-                    error!(worker = self.config.worker, %error, "jobs can't be claimed");
-                }
-                Err(error) => {
-                    // A round that can never succeed would stop the worker for good: give up what is in it.
-                    // The jobs run again when their leases are over.
-                    let given_up = batch.split_off(batch.len() / 2);
-                    error!(worker = self.config.worker, %error, ops = given_up.len(), "operations given up");
-                    for op in given_up.into_iter().filter(Op::ends) {
-                        self.leases.remove(op.id, op.attempt);
-                        *outstanding -= 1;
-                    }
-                    want = 0;
-                    *number += 1;
-                }
-            }
-            self.config
-                .ready
-                .send_if_modified(|ready| std::mem::replace(ready, false));
-            self.config.pulse.beat();
-            let pause = backoff.pause();
-            if batch.is_empty() {
-                // Who stops wants nothing more of Redis, so there is nothing to wait for.
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.config.soft.cancelled() => return Some(Reply::default()),
-                }
-            } else {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.over() => return None,
-                }
-            }
-        }
-    }
-
-    /// Waits until the process may not wait for Redis any longer: a moment after it must stop.
-    async fn over(&self) {
-        self.config.hard.cancelled().await;
-        tokio::time::sleep(LAST_WAIT).await;
-    }
-
-    /// Tells of each operation whether it was written, and says how many attempts are over.
-    fn settle(&self, batch: &mut Vec<Op>, written: &[bool]) -> usize {
-        let mut over = 0;
-        for (op, written) in batch.drain(..).zip(written) {
+    /// Tells of each operation whether it was written; gives what was taken.
+    fn settle(&self, landed: Landed) -> Vec<Claim> {
+        for (op, written) in landed.ops.into_iter().zip(landed.reply.written) {
             if op.ends() {
-                over += 1;
                 self.leases.remove(op.id, op.attempt);
             } else if !written {
                 self.leases.stop(op.id, op.attempt, StopReason::LeaseLost);
             }
             if let Some(done) = op.done {
                 // Nobody waits any more once the worker is torn down.
-                let _ = done.send(if *written {
+                let _ = done.send(if written {
                     Written::Yes
                 } else {
                     Written::Stale
                 });
             }
         }
-        over
+        landed.reply.claims
     }
 
-    fn accept(&self, claim: Claim, batch: &mut Vec<Op>) {
+    fn accept(&self, claim: Claim, queued: &mut Queued) {
         let Claim {
             id,
             attempt: number,
@@ -280,7 +276,7 @@ impl Driver {
             }
             Err(failure) => {
                 warn!(job = %id, attempt = number, %failure, "job can't be run");
-                batch.push(Op::fail(id, number, failure));
+                queued.push(Op::fail(id, number, failure));
             }
         }
     }

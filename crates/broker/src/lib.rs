@@ -37,6 +37,7 @@ mod failure;
 mod feed;
 mod feeds;
 mod filter;
+mod flight;
 mod follow;
 mod given;
 mod groups;

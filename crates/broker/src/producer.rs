@@ -46,7 +46,7 @@ impl Default for ProducerConfig {
         Self {
             accept_timeout: Duration::from_secs(10),
             capacity: 1024,
-            max_batch: 128,
+            max_batch: 256,
             max_batch_bytes: 1024 * 1024,
             durability: Durability::Written,
             replicas: 1,

@@ -23,6 +23,8 @@ type Answer = (String, Vec<Value>, i64, String, Vec<String>);
 /// What a round asks for. Sent again unchanged when its answer was lost.
 pub(crate) struct Round<'a> {
     pub(crate) worker: &'a str,
+    /// Where its answer is remembered: with that of each of the others that may be under way.
+    pub(crate) slot: usize,
     pub(crate) number: u64,
     pub(crate) lease_ms: u64,
     pub(crate) want: usize,
@@ -68,6 +70,7 @@ impl Round<'_> {
     ) -> Result<Reply, Error> {
         let mut call = script::ending(&WORK, keys, args);
         call.arg(self.worker)
+            .arg(self.slot)
             .arg(self.number)
             .arg(self.lease_ms)
             .arg(self.want)

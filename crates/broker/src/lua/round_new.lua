@@ -3,12 +3,13 @@
 -- operations go this way, and what it took is written before the rest goes the other.
 --
 -- A round has a number; when its answer was lost the worker sends it again, and gets the same answer without anything being
--- done twice.
+-- done twice. Those that a worker has under way at the same time have a slot each.
 --
 -- Operations come in groups that have in common: what they are, how many, the jobs' kind, tenant and topic (none for their
 -- own channel), the attempt, and a figure or word more.
-local worker, round, lease, want, kinds, believed, ops, groups = arg(), arg(), number(), number(), arg(), arg(), number(), number()
-local memory, job_key, ids_at = base .. 'round:' .. worker, base .. 'job:', cursor
+local worker, slot, round, lease, want, kinds = arg(), arg(), arg(), number(), number(), arg()
+local believed, ops, groups = arg(), number(), number()
+local memory, job_key, ids_at = base .. 'round:' .. worker .. ':' .. slot, base .. 'job:', cursor
 cursor = cursor + ops
 local HEADER, WIDTH = 7, { given = 6, told = 7, tell = 3 }
 

@@ -167,6 +167,7 @@ impl Puppet {
     pub async fn repeat(&mut self) -> Result<Answer, Error> {
         let round = Round {
             worker: &self.name,
+            slot: 0,
             number: self.sent.number,
             lease_ms: self.sent.lease_ms,
             want: self.sent.want,
