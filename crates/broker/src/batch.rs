@@ -1,155 +1,184 @@
-//! A batch of new jobs as its script reads it: those that have most in common and follow each other say it once.
+//! New jobs as their script reads them: those that have most in common and follow each other say it once.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::{HashMap, HashSet};
 
-use protocol::{EventLevel, IdempotencyKey, JobId, Topic};
+use protocol::{EventLevel, IdempotencyKey, Job, JobId, Topic};
 
 use crate::{call::Call, extra::Extra, groups::one_line, producer::Submission};
 
 /// How long a payload may be that is written whenever its job changes; longer ones are in a key of their own.
 const INSIDE: usize = 1024;
 
-/// What jobs of a group have in common. See `lua/enqueue_new.lua`.
-#[derive(PartialEq, Eq)]
-struct Header<'a> {
-    mode: &'static str,
-    kind: &'a str,
-    tenant: &'a str,
-    /// Empty where it is the job's own id.
-    topic: &'a str,
-    priority: u8,
+/// What a script gets of one job. Made by who hands the job in, so that the task which stores all has less to do.
+pub(crate) struct Encoded {
+    mode: Mode,
     is_apart: bool,
+    /// How many bytes the payload has, and what only workers read.
+    bytes: usize,
+    args: Vec<String>,
 }
 
-struct Row<'a> {
-    id: String,
-    head: String,
-    payload: &'a str,
-    extra: String,
-    say: Option<Cow<'a, str>>,
-    /// Delay, time, time to live and key.
-    options: String,
+/// What jobs ask for, and so which arguments they have. See `lua/enqueue_new.lua`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Nothing,
+    Said,
+    Special,
+}
+
+impl Encoded {
+    pub(crate) fn new(id: JobId, job: &Job, metadata: &HashMap<String, String>) -> Self {
+        Self::with(id, job, metadata, false)
+    }
+
+    fn with(id: JobId, job: &Job, metadata: &HashMap<String, String>, is_special: bool) -> Self {
+        let options = &job.options;
+        let topic = topic(id, job);
+        let payload = job.payload.get();
+        let extra = Extra::of(options, metadata).stored();
+        let is_apart = payload.len() > INSIDE;
+        let key = options.key.as_ref().map_or("", IdempotencyKey::as_str);
+        let (delay, run_at, ttl) = (
+            options.delay_ms,
+            options.run_at.unwrap_or(0),
+            options.ttl_ms.unwrap_or(0),
+        );
+        let say = match (&options.announce, options.events) {
+            (Some(announce), _) => Some(one_line(announce.get())),
+            (None, EventLevel::All) => Some("".into()),
+            (None, EventLevel::Outcome) => None,
+        };
+        let asks = delay != 0 || run_at != 0 || ttl != 0 || !key.is_empty();
+        let mode = match &say {
+            _ if asks || is_special || topic.parse::<JobId>().is_ok() => Mode::Special,
+            Some(_) => Mode::Said,
+            None => Mode::Nothing,
+        };
+        // What scripts only copy comes as it is stored: `lua/job.lua` says how.
+        let mut head = format!(
+            "{}{}{}{} {} {} {} {} {}",
+            match options.events {
+                EventLevel::All => 'a',
+                EventLevel::Outcome => 'o',
+            },
+            if is_apart { 'x' } else { 'i' },
+            if ttl == 0 { 'f' } else { 'e' },
+            payload.len(),
+            job.kind,
+            options.max_attempts,
+            options.priority.line(),
+            options.tenant,
+            if topic.is_empty() { "=" } else { topic },
+        );
+        if !extra.is_empty() {
+            head = format!("{head} extra={}", extra.len());
+        }
+        if !key.is_empty() {
+            head = format!("{head} key={key}");
+        }
+        let bytes = payload.len() + extra.len();
+        let mut args = vec![id.to_string()];
+        if mode == Mode::Special {
+            let say = say.as_deref().unwrap_or("-").to_owned();
+            let options = if asks {
+                format!("{delay} {run_at} {ttl} {key}")
+            } else {
+                String::new()
+            };
+            args.extend([head, payload.to_owned(), extra, say, options]);
+        } else {
+            let inside = if is_apart { "" } else { payload };
+            args.push([&head, "\n", inside, &extra].concat());
+            args.extend(say.map(Into::into));
+            args.extend(is_apart.then(|| payload.to_owned()));
+        }
+        Self {
+            mode,
+            is_apart,
+            bytes,
+            args,
+        }
+    }
+}
+
+/// The topic; empty where it is the job's own id.
+fn topic(id: JobId, job: &Job) -> &str {
+    let named = job.options.topic.as_ref().map_or("", Topic::as_str);
+    let is_own = named.len() == 26 && named == id.to_string();
+    if is_own { "" } else { named }
 }
 
 /// Writes how many jobs and groups there are, and the groups.
 pub(crate) fn write(call: &mut Call<'_>, batch: &[Submission]) {
     let mut ids = HashSet::with_capacity(batch.len());
-    let rows: Vec<_> = batch
+    if batch.iter().all(|submission| ids.insert(submission.id)) {
+        return write_groups(
+            call,
+            &batch
+                .iter()
+                .map(|one| (one, &one.encoded))
+                .collect::<Vec<_>>(),
+        );
+    }
+    // Of jobs with one id it is said one by one what becomes of them.
+    let again: Vec<_> = batch
         .iter()
-        .map(|submission| row(submission, !ids.insert(submission.id)))
+        .map(|one| Encoded::with(one.id, &one.job, &one.metadata, true))
         .collect();
-    let groups: Vec<_> = rows.chunk_by(|a, b| a.0 == b.0).collect();
-    call.arg(batch.len()).arg(groups.len());
+    write_groups(call, &batch.iter().zip(&again).collect::<Vec<_>>());
+}
+
+/// What jobs of a group have in common.
+#[derive(PartialEq, Eq)]
+struct Header<'a> {
+    mode: Mode,
+    kind: &'a str,
+    tenant: &'a str,
+    topic: &'a str,
+    priority: u8,
+    is_apart: bool,
+}
+
+impl<'a> Header<'a> {
+    fn of((submission, encoded): &(&'a Submission, &Encoded)) -> Self {
+        let job = &submission.job;
+        Self {
+            mode: encoded.mode,
+            kind: job.kind.as_str(),
+            tenant: job.options.tenant.as_str(),
+            topic: topic(submission.id, job),
+            priority: job.options.priority.line(),
+            is_apart: encoded.is_apart,
+        }
+    }
+}
+
+fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)]) {
+    let groups: Vec<_> = jobs
+        .chunk_by(|a, b| Header::of(a) == Header::of(b))
+        .collect();
+    call.arg(jobs.len()).arg(groups.len());
     for group in groups {
-        let header = &group[0].0;
-        let bytes = |(_, row): &(Header<'_>, Row<'_>)| row.payload.len() + row.extra.len();
-        call.arg(header.mode)
-            .arg(group.len())
-            .arg(header.kind)
-            .arg(header.tenant)
-            .arg(header.topic)
-            .arg(header.priority)
-            .arg(group.iter().map(bytes).sum::<usize>())
-            .arg(if header.is_apart { "1" } else { "" });
-        for (header, row) in group {
-            row.write(call, header);
-        }
-    }
-}
-
-/// A job, of which another may stand before it in the batch.
-fn row<'a>(submission: &'a Submission, is_repeated: bool) -> (Header<'a>, Row<'a>) {
-    let (job, options) = (&submission.job, &submission.job.options);
-    let id = submission.id.to_string();
-    let topic = options
-        .topic
-        .as_ref()
-        .map(Topic::as_str)
-        .filter(|topic| *topic != id)
-        .unwrap_or_default();
-    let payload = job.payload.get();
-    let extra = Extra::of(options, &submission.metadata).stored();
-    let is_apart = payload.len() > INSIDE;
-    let key = options.key.as_ref().map_or("", IdempotencyKey::as_str);
-    let (delay, run_at, ttl) = (
-        options.delay_ms,
-        options.run_at.unwrap_or(0),
-        options.ttl_ms.unwrap_or(0),
-    );
-    let asks = delay != 0 || run_at != 0 || ttl != 0 || !key.is_empty();
-    let say = match (&options.announce, options.events) {
-        (Some(announce), _) => Some(one_line(announce.get())),
-        (None, EventLevel::All) => Some("".into()),
-        (None, EventLevel::Outcome) => None,
-    };
-    let is_special = asks || is_repeated || topic.parse::<JobId>().is_ok();
-    let header = Header {
-        mode: match &say {
-            _ if is_special => "x",
-            Some(_) => "s",
-            None => "n",
-        },
-        kind: job.kind.as_str(),
-        tenant: options.tenant.as_str(),
-        topic,
-        priority: options.priority.line(),
-        is_apart,
-    };
-    // What scripts only copy comes as it is stored: `lua/job.lua` says how.
-    let mut head = format!(
-        "{}{}{}{} {} {} {} {} {}",
-        match options.events {
-            EventLevel::All => 'a',
-            EventLevel::Outcome => 'o',
-        },
-        if is_apart { 'x' } else { 'i' },
-        if ttl == 0 { 'f' } else { 'e' },
-        payload.len(),
-        header.kind,
-        options.max_attempts,
-        header.priority,
-        header.tenant,
-        if topic.is_empty() { "=" } else { topic },
-    );
-    if !extra.is_empty() {
-        head = format!("{head} extra={}", extra.len());
-    }
-    if !key.is_empty() {
-        head = format!("{head} key={key}");
-    }
-    let row = Row {
-        id,
-        head,
-        payload,
-        extra,
-        say,
-        options: if asks {
-            format!("{delay} {run_at} {ttl} {key}")
-        } else {
-            String::new()
-        },
-    };
-    (header, row)
-}
-
-impl Row<'_> {
-    fn write(&self, call: &mut Call<'_>, header: &Header<'_>) {
-        call.arg(&self.id);
-        if header.mode == "x" {
-            call.arg(&self.head)
-                .arg(self.payload)
-                .arg(&self.extra)
-                .arg(self.say.as_deref().unwrap_or("-"))
-                .arg(&self.options);
-            return;
-        }
-        let inside = if header.is_apart { "" } else { self.payload };
-        call.arg([&self.head, "\n", inside, &self.extra].concat());
-        if let Some(say) = &self.say {
-            call.arg(&**say);
-        }
-        if header.is_apart {
-            call.arg(self.payload);
+        let header = Header::of(&group[0]);
+        call.arg(match header.mode {
+            Mode::Nothing => "n",
+            Mode::Said => "s",
+            Mode::Special => "x",
+        })
+        .arg(group.len())
+        .arg(header.kind)
+        .arg(header.tenant)
+        .arg(header.topic)
+        .arg(header.priority)
+        .arg(
+            group
+                .iter()
+                .map(|(_, encoded)| encoded.bytes)
+                .sum::<usize>(),
+        )
+        .arg(if header.is_apart { "1" } else { "" });
+        for (_, encoded) in group {
+            call.arg(&encoded.args);
         }
     }
 }

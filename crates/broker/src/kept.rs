@@ -59,7 +59,7 @@ mod tests {
         for code in 0..4096u16 {
             let score = format!("1700000000000{}", Kept(code).fraction());
             let read = (score.parse::<f64>().unwrap().fract() * 4096.0).round();
-            assert_eq!(read, f64::from(code), "{score}");
+            assert!((read - f64::from(code)).abs() < 0.5, "{score}");
         }
     }
 }

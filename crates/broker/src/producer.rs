@@ -12,7 +12,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError, batch,
+    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError,
+    batch::{self, Encoded},
     durable::Durable,
     receipt,
     script::{self, ENQUEUE},
@@ -61,6 +62,7 @@ pub(crate) struct Submission {
     pub(crate) id: JobId,
     pub(crate) job: Job,
     pub(crate) metadata: HashMap<String, String>,
+    pub(crate) encoded: Encoded,
     pub(crate) done: Box<dyn FnOnce(Result<Receipt, SubmitError>) + Send + Sync>,
     at: Instant,
 }
@@ -69,12 +71,14 @@ impl Submission {
     pub(crate) fn new(
         id: JobId,
         job: Job,
+        metadata: HashMap<String, String>,
         done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
     ) -> Self {
         Self {
             id,
+            encoded: Encoded::new(id, &job, &metadata),
             job,
-            metadata: HashMap::new(),
+            metadata,
             done: Box::new(done),
             at: Instant::now(),
         }
@@ -156,7 +160,7 @@ impl Producer {
             return done(Err(error.into()));
         }
         match self.submissions.reserve().await {
-            Ok(place) => place.send(Submission::new(id, job, done)),
+            Ok(place) => place.send(Submission::new(id, job, HashMap::new(), done)),
             Err(_) => done(Err(SubmitError::Stopping)),
         }
     }
@@ -166,7 +170,7 @@ impl Producer {
         valid(id, &job)?;
         let (done, receipt) = oneshot::channel();
         // A submitter that went away does not want to hear.
-        let submission = Submission::new(id, job, |result| drop(done.send(result)));
+        let submission = Submission::new(id, job, HashMap::new(), |result| drop(done.send(result)));
         self.submissions
             .send(submission)
             .await

@@ -60,13 +60,12 @@ impl Sink<Task<Job>> for RedisBackend {
         }
         let pending = Arc::clone(&self.pending);
         pending.count.fetch_add(1, Ordering::AcqRel);
-        let mut submission = Submission::new(id, job, move |result| {
+        let submission = Submission::new(id, job, metadata, move |result| {
             pending.settle(&result);
             if let Some(on_receipt) = on_receipt {
                 on_receipt.call(result);
             }
         });
-        submission.metadata = metadata;
         self.sender.send_item(submission).map_err(|_| {
             self.pending.count.fetch_sub(1, Ordering::AcqRel);
             SubmitError::Stopping

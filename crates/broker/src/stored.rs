@@ -36,12 +36,11 @@ impl<'a> Stored<'a> {
         let mut words = front.splitn(4, ' ');
         // What was not begun yet has no state and no numbers.
         let state = words.next().filter(|state| !state.is_empty());
-        let (attempt, back, changing) = match state {
-            None => (0, 0, front),
-            Some(_) => {
-                let mut number = || words.next().unwrap_or("0").parse().ok();
-                (number()?, number()?, words.next().unwrap_or_default())
-            }
+        let mut number = || words.next().unwrap_or("0").parse().ok();
+        let (attempt, back, changing) = if state.is_some() {
+            (number()?, number()?, words.next().unwrap_or_default())
+        } else {
+            (0, 0, front)
         };
         let mut words = rest.splitn(9, ' ');
         let mut word = || words.next();

@@ -114,3 +114,24 @@ async fn a_handler_that_gives_up_when_told_to_stop_spends_no_attempt() {
         (20, 0, 20)
     );
 }
+
+#[tokio::test]
+async fn what_a_worker_takes_while_it_stops_is_handed_back() {
+    let rig = Rig::new().await;
+    for n in 0..30 {
+        rig.submit("1", JobOptions::default()).await;
+        let setup = Setup {
+            capacity: 100,
+            ..Setup::default()
+        };
+        let worker = rig.worker(&format!("w{n}"), setup, async |_, _| Ok("0".into()));
+        // Somewhere between its start and its first answer, a little later each time.
+        for _ in 0..n {
+            tokio::task::yield_now().await;
+        }
+        worker.stop().await;
+    }
+    let (counts, totals) = rig.inspector.counts(&rig.queue).await.unwrap();
+    assert_eq!(counts.active, 0);
+    assert_eq!(counts.waiting + totals.completed, 30);
+}
