@@ -25,5 +25,6 @@ mod redis_faults;
 mod schedules;
 mod sdk;
 mod stop;
+mod tls;
 mod traces;
 mod traffic;
