@@ -9,6 +9,7 @@ mod moving;
 mod puppet;
 mod server;
 mod topology;
+mod users;
 
 use std::{
     collections::BTreeSet,

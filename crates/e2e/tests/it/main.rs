@@ -6,6 +6,7 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod acl;
 mod autobahn;
 mod browser;
 mod collector;

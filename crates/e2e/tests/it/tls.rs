@@ -11,12 +11,9 @@ const PASSWORD: &str = "hush-4f1c";
 /// Every process has a password, which the users of this Redis have, too.
 async fn system(topology: Topology, authority: &Authority) -> System {
     let redis = TestRedis::start_tls(topology, authority).await;
-    for n in 0..redis.holders() {
-        for user in ["server", "worker", "queue"] {
-            let password = format!(">{PASSWORD}");
-            let words = ["ACL", "SETUSER", user, "on", &password, "~*", "&*", "+@all"];
-            let _: String = redis.command_at(n, &words).await;
-        }
+    let rules = ["~*", "&*", "+@all"].map(str::to_owned);
+    for user in ["server", "worker", "queue"] {
+        redis.add_user(user, PASSWORD, &rules).await;
     }
     let settings = Settings {
         password: Some(PASSWORD),
