@@ -8,6 +8,7 @@ pub mod faults;
 mod ledger;
 pub mod load;
 mod process;
+pub mod rolling;
 pub mod scale;
 pub mod schedules;
 mod session;

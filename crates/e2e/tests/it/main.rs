@@ -23,6 +23,7 @@ mod peers;
 mod promises;
 mod properties;
 mod redis_faults;
+mod rolling;
 mod schedules;
 mod sdk;
 mod stop;
