@@ -7,6 +7,7 @@
 )]
 
 mod acl;
+mod apart;
 mod autobahn;
 mod browser;
 mod collector;
