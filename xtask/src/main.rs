@@ -21,6 +21,7 @@ mod probe;
 mod program;
 mod promtool;
 mod redis;
+mod rolling;
 mod say;
 mod scale;
 mod schedules;
@@ -48,6 +49,7 @@ enum Command {
     Instructions(instructions::InstructionsArgs),
     Scale(scale::ScaleArgs),
     Schedules(schedules::SchedulesArgs),
+    Rolling(rolling::RollingArgs),
     Faults(faults::FaultsArgs),
     Token(token::TokenArgs),
     Lint(ci::LintArgs),
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Instructions(args) => instructions::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Schedules(args) => schedules::run(&args),
+        Command::Rolling(args) => rolling::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Lint(args) => ci::lint(&args),

@@ -20,12 +20,39 @@ pub(crate) struct TestArgs {
     /// The server to test with.
     #[arg(long, value_enum, default_value_t, value_name = "NAME")]
     server: Wanted,
+    /// What the Redis of each test is made of, unless the test says so itself.
+    #[arg(long, env = Topology::VARIABLE, value_enum, default_value_t, value_name = "NAME")]
+    topology: Topology,
     /// Run only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// More flags for the test runner.
     #[arg(last = true, value_name = "FLAGS")]
     extra: Vec<String>,
+}
+
+/// What a Redis is made of, as the tests' `REDIS_TOPOLOGY` calls it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Topology {
+    /// One server.
+    #[default]
+    One,
+    /// A primary, a replica, and three Sentinels.
+    Sentinel,
+    /// Three primaries, each with a replica.
+    Cluster,
+}
+
+impl Topology {
+    const VARIABLE: &str = "REDIS_TOPOLOGY";
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
+        }
+    }
 }
 
 /// Runs the tests and prints how that ended.
@@ -63,7 +90,8 @@ fn count(args: &TestArgs) -> anyhow::Result<Counts> {
     say::step("building the binaries");
     workspace::run(&mut workspace::cargo(&["build", "--workspace", "--bins"]))?;
 
-    say::step(&format!("tests with {server}"));
+    let made = args.topology.name();
+    say::step(&format!("tests with {server}, topology {made}"));
     let mut command = tests(args, &server.path);
     if let Some(browser) = browser::find() {
         command.env(browser::VARIABLE, browser);
@@ -99,6 +127,7 @@ fn tests(args: &TestArgs, server: &Path) -> Command {
         workspace::cargo(&["test", "--workspace", "--no-fail-fast", "--all-targets"])
     };
     command.args(&args.filter).args(&args.extra);
+    command.env(Topology::VARIABLE, args.topology.name());
     with_environment(&mut command, server);
     command
 }

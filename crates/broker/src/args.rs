@@ -1,10 +1,14 @@
 //! How to reach Redis and how long to keep what is in it: the same for all three binaries.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use protocol::Durability;
 use redis::{ClientTlsConfig, TlsCertificates};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use crate::Error;
 
@@ -47,23 +51,44 @@ pub struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// Reads the files; none if none are named.
+    /// Reads the files; none if none are named. What is no certificate, or no key, is said of the file: the client library
+    /// would leave it out in silence, or blame the URL.
     pub(crate) fn read(&self) -> Result<Option<TlsCertificates>, Error> {
-        let read =
-            |path: &PathBuf| std::fs::read(path).map_err(|error| Error::Tls(path.clone(), error));
         let client_tls = match (&self.redis_cert, &self.redis_key) {
             (Some(cert), Some(key)) => Some(ClientTlsConfig {
-                client_cert: read(cert)?,
-                client_key: read(key)?,
+                client_cert: certificates(cert)?,
+                client_key: private_key(key)?,
             }),
             _ => None,
         };
-        let root_cert = self.redis_ca.as_ref().map(read).transpose()?;
+        let root_cert = self.redis_ca.as_ref();
+        let root_cert = root_cert.map(|path| certificates(path)).transpose()?;
         let any = client_tls.is_some() || root_cert.is_some();
         Ok(any.then_some(TlsCertificates {
             client_tls,
             root_cert,
         }))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::Tls(path.to_owned(), error))
+}
+
+fn certificates(path: &Path) -> Result<Vec<u8>, Error> {
+    let text = read(path)?;
+    let mut found = CertificateDer::pem_slice_iter(&text).peekable();
+    if found.peek().is_some() && found.all(|one| one.is_ok()) {
+        return Ok(text);
+    }
+    Err(Error::Pem(path.to_owned(), "certificate"))
+}
+
+fn private_key(path: &Path) -> Result<Vec<u8>, Error> {
+    let text = read(path)?;
+    match PrivateKeyDer::from_pem_slice(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Error::Pem(path.to_owned(), "private key")),
     }
 }
 

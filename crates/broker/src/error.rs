@@ -15,6 +15,9 @@ pub enum Error {
     /// A certificate or a key of one can't be read.
     #[error("{0} can't be read")]
     Tls(std::path::PathBuf, #[source] std::io::Error),
+    /// A file holds no PEM of what it should.
+    #[error("{0} holds no {1}, as PEM has it")]
+    Pem(std::path::PathBuf, &'static str),
     /// The key prefix has a character that keys can't have.
     #[error("the key prefix {0:?} must not hold `{{`, `}}` or white space")]
     Prefix(String),

@@ -41,8 +41,8 @@ struct Current {
     /// How many were made.
     number: u64,
     connection: Option<Link>,
-    /// When the latest attempt to connect failed.
-    failed: Option<Instant>,
+    /// When the latest attempt to connect failed, and of what.
+    failed: Option<(Instant, RedisError)>,
 }
 
 impl Node {
@@ -90,8 +90,10 @@ impl Node {
             return Ok((current.number, connection.clone()));
         }
         // Those who waited while an attempt failed share its failure, or each would wait for one of its own.
-        if current.failed.is_some_and(|failed| failed > asked) {
-            return Err(Error::Connect(timed_out()));
+        if let Some((failed, why)) = &current.failed
+            && *failed > asked
+        {
+            return Err(Error::Connect(why.clone()));
         }
         let again = current.number > 0 || current.failed.is_some();
         // On the heap, as all that is seldom done, so that every call has little to carry.
@@ -103,7 +105,11 @@ impl Node {
                 Ok((current.number, link))
             }
             Err(error) => {
-                current.failed = Some(Instant::now());
+                let why = match &error {
+                    Error::Connect(why) => why.clone(),
+                    _ => timed_out(),
+                };
+                current.failed = Some((Instant::now(), why));
                 Err(error)
             }
         }

@@ -3,11 +3,13 @@
 //!
 //! Only built with the feature `testing`. It panics where a test should fail.
 
+mod authority;
 mod failover;
 mod moving;
 mod puppet;
 mod server;
 mod topology;
+mod users;
 
 use std::{
     collections::BTreeSet,
@@ -23,11 +25,12 @@ use rand::RngExt as _;
 use redis::{FromRedisValue, Value};
 use tempfile::TempDir;
 
-use crate::{Error, Redis, RedisArgs, TlsArgs, stored::Stored};
+use crate::{Error, Redis, RedisArgs, stored::Stored};
 
 use server::Server;
 
 pub use crate::feeds::offline::{Messages, Offline};
+pub use authority::{Authority, Signed};
 pub use moving::Moving;
 pub use puppet::{Act, Answer, Held, Puppet, What};
 pub use topology::Topology;
@@ -81,6 +84,18 @@ impl TestRedis {
     /// Starts one that is made up as a test wants it, whatever others are.
     pub async fn start_as(topology: Topology, options: &[&str]) -> Self {
         let mut redis = Self::stopped_as(topology, options);
+        Box::pin(redis.run()).await;
+        redis
+    }
+
+    /// The same, whose servers speak TLS alone, with certificates of this authority, and to those alone that show one.
+    pub async fn start_tls(topology: Topology, authority: &Authority) -> Self {
+        let mut redis = Self::stopped_as(topology, &["--appendonly", "no"]);
+        let tls = authority.args();
+        for server in &mut redis.servers {
+            server.options.extend(authority.options());
+            server.tls = Some(tls.clone());
+        }
         Box::pin(redis.run()).await;
         redis
     }
@@ -153,13 +168,34 @@ impl TestRedis {
         self.topology.url(&self.servers)
     }
 
+    /// The flags by which a process reaches it, as a user if one is named.
+    pub fn flags(&self, user: Option<(&str, &str)>) -> Vec<String> {
+        let mut url = self.url();
+        if let Some((user, password)) = user {
+            url = url.replacen("://", &format!("://{user}:{password}@"), 1);
+        }
+        let mut flags = vec!["--redis-url".to_owned(), url];
+        let tls = self.servers[0].tls.clone().unwrap_or_default();
+        let files = [
+            ("--redis-ca", tls.redis_ca),
+            ("--redis-cert", tls.redis_cert),
+            ("--redis-key", tls.redis_key),
+        ];
+        for (flag, file) in files {
+            if let Some(file) = file {
+                flags.extend([flag.to_owned(), file.display().to_string()]);
+            }
+        }
+        flags
+    }
+
     /// How to reach it, under a prefix of the test's own.
     pub fn args(&self, prefix: &str) -> RedisArgs {
         RedisArgs {
             redis_url: self.url(),
             key_prefix: prefix.to_owned(),
             redis_timeout_ms: 5_000,
-            tls: TlsArgs::default(),
+            tls: self.servers[0].tls.clone().unwrap_or_default(),
         }
     }
 
@@ -251,13 +287,7 @@ pub async fn command<T: FromRedisValue>(redis: &Redis, words: &[&str]) -> T {
 }
 
 fn server_alone(server: &Server) -> Redis {
-    let args = RedisArgs {
-        redis_url: server.url(),
-        key_prefix: "raw".to_owned(),
-        redis_timeout_ms: 1_000,
-        tls: TlsArgs::default(),
-    };
-    Redis::new(&args).expect("the arguments are right")
+    Redis::new(&server.args()).expect("the arguments are right")
 }
 
 fn merge(one: Value, other: Value) -> Value {

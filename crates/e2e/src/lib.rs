@@ -8,11 +8,14 @@ pub mod faults;
 mod ledger;
 pub mod load;
 mod process;
+pub mod rolling;
 pub mod scale;
 pub mod schedules;
+mod session;
 mod system;
 
 pub use client::Client;
 pub use ledger::Ledger;
-pub use process::Process;
+pub use process::{Process, command};
+pub use session::Session;
 pub use system::{Settings, System};

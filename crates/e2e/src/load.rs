@@ -28,6 +28,7 @@ mod usage;
 mod waiter;
 
 pub use check::{Book, Order, Wrong};
+pub(crate) use crowd::Crowd;
 pub use dialect::{Dialect, JobStream, PlainRoom, ROOM, Session};
 pub use fan_out::{FanOut, FanOutFigures};
 pub use files::most_connections;

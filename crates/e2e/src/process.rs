@@ -40,7 +40,7 @@ impl Process {
         let log = logs.join(format!("{name}.log"));
         let output = File::create(&log).expect("the log can be made");
         let port = free_port();
-        let mut command = tied(path(binary).to_str().expect("the path is text"));
+        let mut command = command(binary);
         command
             .arg(option)
             .arg(format!("127.0.0.1:{port}"))
@@ -84,6 +84,15 @@ impl Process {
     /// The status line's code and the body of a GET request, if it answers.
     pub async fn get(&self, path: &str) -> Option<(u16, String)> {
         get(self.port, path).await
+    }
+
+    /// The status line's code and the body of a POST request of JSON, with a key of the server API, if it answers.
+    pub async fn post(&self, path: &str, key: &str, body: &str) -> Option<(u16, String)> {
+        let headers = format!(
+            "Content-Type: application/json\r\nX-API-Key: {key}\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        request(self.port, &format!("POST {path}"), &headers, body).await
     }
 
     /// How it ended, if it has.
@@ -168,10 +177,15 @@ impl Drop for Process {
 
 /// The status line's code and the body of a GET request to a port of this machine, if anyone answers in two seconds.
 pub(crate) async fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    request(port, &format!("GET {path}"), "", "").await
+}
+
+async fn request(port: u16, what: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
@@ -183,6 +197,11 @@ pub(crate) async fn get(port: u16, path: &str) -> Option<(u16, String)> {
         .await
         .ok()
         .flatten()
+}
+
+/// A command of a binary of this workspace, whose process is killed when the thread that started it ends.
+pub fn command(binary: &str) -> std::process::Command {
+    tied(path(binary).to_str().expect("the path is text"))
 }
 
 /// A binary of this workspace: it lies beside the one that asks, or one folder up if that is a test.

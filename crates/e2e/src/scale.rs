@@ -2,6 +2,7 @@
 //!
 //! Each question is asked twice side by side, small and large, since the machine's own speed means little.
 
+mod apart;
 mod backlog;
 mod baseline;
 mod due;
@@ -10,6 +11,7 @@ mod lists;
 mod load;
 mod spread;
 
+pub use apart::{Apart, Work, apart};
 pub use backlog::{Backlog, backlog};
 pub use baseline::{Baseline, baseline};
 pub use due::{Due, due};

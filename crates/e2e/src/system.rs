@@ -23,6 +23,8 @@ pub struct Settings {
     pub manager: Vec<String>,
     /// Which binary the workers are.
     pub worker_binary: &'static str,
+    /// With which password each binary is a user of Redis that is named as it is; none if nobody has to say who it is.
+    pub password: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -35,6 +37,7 @@ impl Default for Settings {
             worker: Vec::new(),
             manager: Vec::new(),
             worker_binary: "worker",
+            password: None,
         }
     }
 }
@@ -103,7 +106,12 @@ impl System {
     fn begin(&mut self, binary: &str, option: &str, arguments: &[String]) -> Process {
         self.started += 1;
         let name = format!("{binary}-{}", self.started);
-        let mut all = vec!["--redis-url".to_owned(), self.redis.url()];
+        let user = match binary {
+            "test-worker" => "worker",
+            other => other,
+        };
+        let user = self.settings.password.map(|password| (user, password));
+        let mut all = self.redis.flags(user);
         all.extend_from_slice(arguments);
         Process::start(binary, &name, self.logs.path(), option, &all)
     }

@@ -12,6 +12,7 @@ use nix::{
 };
 
 use super::{free_port, tied};
+use crate::{RedisArgs, TlsArgs};
 
 /// A process with a folder of its own, started as often as a test likes.
 pub(super) struct Server {
@@ -21,6 +22,8 @@ pub(super) struct Server {
     pub(super) folder: PathBuf,
     /// What it is told besides where it is.
     pub(super) options: Vec<String>,
+    /// How it is reached if it speaks TLS, and nothing else then.
+    pub(super) tls: Option<TlsArgs>,
     process: Option<Child>,
 }
 
@@ -33,12 +36,28 @@ impl Server {
             bus: free_port(),
             folder,
             options,
+            tls: None,
             process: None,
         }
     }
 
     pub(super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        let scheme = if self.tls.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        format!("{scheme}://127.0.0.1:{}/", self.port)
+    }
+
+    /// How it is reached as if it were alone.
+    pub(super) fn args(&self) -> RedisArgs {
+        RedisArgs {
+            redis_url: self.url(),
+            key_prefix: "raw".to_owned(),
+            redis_timeout_ms: 1_000,
+            tls: self.tls.clone().unwrap_or_default(),
+        }
     }
 
     /// Starts the process; that it answers is for others to wait for.
@@ -47,9 +66,15 @@ impl Server {
         let log = File::create(self.folder.join("log")).expect("the log can be made");
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let mut command = tied(&program);
+        let port: &[&str] = if self.tls.is_some() {
+            &["--port", "0", "--tls-port"]
+        } else {
+            &["--port"]
+        };
         command
             .args(&self.options)
-            .args(["--bind", "127.0.0.1", "--port"])
+            .args(["--bind", "127.0.0.1"])
+            .args(port)
             .arg(self.port.to_string())
             .arg("--dir")
             .arg(&self.folder)

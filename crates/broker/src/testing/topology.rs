@@ -77,10 +77,15 @@ impl Topology {
                 .collect();
             places.join(",")
         };
+        let scheme = if servers[0].tls.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
         match self {
             Self::One => servers[0].url(),
-            Self::Sentinel => format!("redis-sentinel://{}/{PRIMARY}", list(&servers[2..])),
-            Self::Cluster { .. } => format!("redis-cluster://{}", list(servers)),
+            Self::Sentinel => format!("{scheme}-sentinel://{}/{PRIMARY}", list(&servers[2..])),
+            Self::Cluster { .. } => format!("{scheme}-cluster://{}", list(servers)),
         }
     }
 }

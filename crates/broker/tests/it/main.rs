@@ -34,3 +34,4 @@ mod rooms;
 mod scan;
 mod schedules;
 mod stop;
+mod tls;

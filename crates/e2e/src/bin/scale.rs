@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use e2e::scale::{backlog, baseline, due, fairness, lists};
+use e2e::{
+    load::most_connections,
+    scale::{apart, backlog, baseline, due, fairness, lists},
+};
 use serde_json::{Map, Value, json};
 
 /// What can be asked.
@@ -22,6 +25,9 @@ enum Question {
     /// 1,000,000 jobs in each state: every list of the admin API answers in under 100 ms, and no command of it holds Redis
     /// for more than 5 ms
     Lists,
+    /// 10,000 idle clients on each of two servers, or as many as may be connected: messages to a room on one of them are
+    /// none of the other's business
+    Apart,
 }
 
 /// Measures how the queue bears size. Exits with 1 if an answer is not as it should be.
@@ -120,6 +126,14 @@ async fn ask(question: Question, share: f64) -> anyhow::Result<Answer> {
                 None => None,
             };
             ("lists", serde_json::to_value(found)?, wrong)
+        }
+        Question::Apart => {
+            // All connections are this program's.
+            let most = usize::try_from(most_connections()? / 2)?;
+            let found = apart(part(10_000).min(most), 20).await?;
+            let wrong = (!found.there.is_none())
+                .then(|| format!("the other server was busy: {:?}", found.there));
+            ("apart", serde_json::to_value(found)?, wrong)
         }
     })
 }

@@ -173,8 +173,10 @@ impl<'a> Director<'a> {
             return self.steps.push((Instant::now() + HOLD, Step::Begin(index)));
         }
         let mut victim = None;
-        if matches!(kind, K::RedisKill | K::RedisStall) && self.redis.topology() != Topology::One {
-            // One at a time: while one is missing, another may hold the only copy.
+        if matches!(kind, K::RedisKill | K::RedisStall | K::ScriptFlush | K::Cut)
+            && self.redis.topology() != Topology::One
+        {
+            // One at a time: while one is missing, another may hold the only copy, and not all can be told anything.
             if self.redis.is_settled().await {
                 victim = self.redis.owner_now(&self.key).await;
             }

@@ -6,6 +6,8 @@
     reason = "nothing is reachable from outside a test binary"
 )]
 
+mod acl;
+mod apart;
 mod autobahn;
 mod browser;
 mod collector;
@@ -22,8 +24,10 @@ mod peers;
 mod promises;
 mod properties;
 mod redis_faults;
+mod rolling;
 mod schedules;
 mod sdk;
 mod stop;
+mod tls;
 mod traces;
 mod traffic;
