@@ -83,9 +83,16 @@ impl Queued {
         self.next.len() + self.later.len()
     }
 
-    /// What goes now.
+    /// How many of what goes next end their attempts.
+    fn ending(&self) -> usize {
+        let next = self.next.iter().take(MAX_OPS);
+        next.filter(|op| op.ends()).count()
+    }
+
+    /// What goes now: who stops may have more to hand back than fits in a round.
     fn take(&mut self) -> Vec<Op> {
-        let ops = std::mem::take(&mut self.next);
+        let rest = self.next.split_off(self.next.len().min(MAX_OPS));
+        let ops = std::mem::replace(&mut self.next, rest);
         self.in_flight.extend(ops.iter().map(|op| op.id));
         ops
     }
@@ -134,7 +141,7 @@ impl Driver {
                 back.for_each(|op| queued.push(op));
             }
             // What this round ends makes room for what it takes.
-            let ending = queued.next.iter().filter(|op| op.ends()).count();
+            let ending = queued.ending();
             let free = if stopping {
                 0
             } else {
