@@ -243,7 +243,8 @@ impl JobPlace {
         let until = filter.until.filter(|_| is_over(set))?;
         Some(Self {
             set: set.name.clone(),
-            score: until.to_string(),
+            // Scores say something more after the milliseconds.
+            score: format!("{until}.9999"),
             id: JobId::from_parts(0, 0),
         })
     }

@@ -64,6 +64,8 @@ pub(crate) struct Driver {
 struct Queued {
     next: Vec<Op>,
     later: Vec<Op>,
+    /// Of both.
+    bytes: usize,
     /// The jobs of `later`, and of what is under way.
     held: HashSet<JobId>,
     in_flight: HashSet<JobId>,
@@ -71,6 +73,11 @@ struct Queued {
 
 impl Queued {
     fn push(&mut self, op: Op) {
+        self.bytes += op.bytes();
+        self.put(op);
+    }
+
+    fn put(&mut self, op: Op) {
         if self.held.contains(&op.id) || self.in_flight.contains(&op.id) {
             self.held.insert(op.id);
             self.later.push(op);
@@ -79,20 +86,33 @@ impl Queued {
         }
     }
 
-    const fn len(&self) -> usize {
-        self.next.len() + self.later.len()
+    /// How many operations fit in a round: who stops may have more to hand back.
+    fn fitting(&self) -> usize {
+        let mut bytes = 0;
+        let fit = |op: &&Op| {
+            let fits = bytes < MAX_OP_BYTES;
+            bytes += op.bytes();
+            fits
+        };
+        self.next.iter().take(MAX_OPS).take_while(fit).count()
     }
 
-    /// How many of what goes next end their attempts.
+    /// How many of these end their attempts.
     fn ending(&self) -> usize {
-        let next = self.next.iter().take(MAX_OPS);
-        next.filter(|op| op.ends()).count()
+        let next = &self.next[..self.fitting()];
+        next.iter().filter(|op| op.ends()).count()
     }
 
-    /// What goes now: who stops may have more to hand back than fits in a round.
+    /// Whether more may collect.
+    const fn has_room(&self) -> bool {
+        self.next.len() + self.later.len() < MAX_OPS && self.bytes < MAX_OP_BYTES
+    }
+
+    /// What goes now.
     fn take(&mut self) -> Vec<Op> {
-        let rest = self.next.split_off(self.next.len().min(MAX_OPS));
+        let rest = self.next.split_off(self.fitting());
         let ops = std::mem::replace(&mut self.next, rest);
+        self.bytes -= ops.iter().map(Op::bytes).sum::<usize>();
         self.in_flight.extend(ops.iter().map(|op| op.id));
         ops
     }
@@ -104,7 +124,7 @@ impl Queued {
         }
         self.held.clear();
         for op in std::mem::take(&mut self.later) {
-            self.push(op);
+            self.put(op);
         }
     }
 }
@@ -152,7 +172,10 @@ impl Driver {
             let is_worth = match flights.len() {
                 0 => !queued.next.is_empty() || look,
                 ROUNDS.. => false,
-                _ => queued.next.len() >= WORTH,
+                _ => {
+                    queued.next.len() >= WORTH
+                        || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
+                }
             };
             if is_worth && let Some(slot) = slots.pop() {
                 let want = free.min(MAX_CLAIM);
@@ -168,7 +191,7 @@ impl Driver {
                 break;
             }
             tokio::select! {
-                Some(op) = self.ops.recv(), if queued.len() < MAX_OPS => queued.push(op),
+                Some(op) = self.ops.recv(), if queued.has_room() => queued.push(op),
                 Some(landed) = flights.next() => {
                     let Some(landed) = landed else { break };
                     slots.push(landed.slot);
@@ -202,10 +225,9 @@ impl Driver {
     }
 
     fn collect(&mut self, queued: &mut Queued) {
-        let mut bytes: usize = queued.next.iter().map(Op::bytes).sum();
-        while queued.len() < MAX_OPS && bytes < MAX_OP_BYTES {
-            let Ok(op) = self.ops.try_recv() else { break };
-            bytes += op.bytes();
+        while queued.has_room()
+            && let Ok(op) = self.ops.try_recv()
+        {
             queued.push(op);
         }
     }

@@ -1,6 +1,7 @@
 //! A round on its way to Redis: sent until it is answered.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -79,6 +80,7 @@ impl Pilot {
     async fn send(&self, slot: usize, ops: &mut Vec<Op>, mut want: usize) -> Option<Reply> {
         let mut number = self.next();
         let mut backoff = Backoff::default();
+        let mut over = pin!(self.over());
         loop {
             let round = Round {
                 worker: &self.config.worker,
@@ -91,7 +93,7 @@ impl Pilot {
             };
             let answer = tokio::select! {
                 answer = round.run(&self.redis, &self.keys, &self.args) => answer,
-                () = self.over() => return None,
+                () = &mut over => return None,
             };
             match answer {
                 Ok(reply) => {
@@ -136,7 +138,7 @@ impl Pilot {
             } else {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    () = self.over() => return None,
+                    () = &mut over => return None,
                 }
             }
         }

@@ -116,7 +116,8 @@ impl Scan {
             // What is put off again comes later, and can't do so for ever.
             JobState::Delayed => VecDeque::from([self.state.to_string()]),
             _ => {
-                self.last = self.redis.now_at(self.keys.base()).await? as f64;
+                // Scores say something more after the milliseconds.
+                self.last = self.redis.now_at(self.keys.base()).await? as f64 + 0.9999;
                 VecDeque::from([self.state.to_string()])
             }
         };

@@ -17,8 +17,7 @@ for i = 1, n do
       close(id, job, 'cancelled')
       write_additions()
     end
-    -- Of one that is in no set it is not known what belongs to it.
-    local place = call('ZSCORE', base .. job.state, id) or '0.75'
+    local place = call('ZSCORE', base .. job.state, id) or '0'
     call('ZREM', base .. job.state, id)
     forget({ id, place }, job.state)
     if job.key then

@@ -15,7 +15,7 @@ local absent = { attempt = 0, bytes = 0 }
 
 -- What can't be read can still end, so that it does not stop the others.
 local function damaged(id, raw)
-  return { id = id, state = string.match(raw, '^%l+'), damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
+  return { id = id, state = string.match(raw, '^%l+') or 'waiting', damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
     fixed = '0 000000 oif0 unknown 1 1 public =', events = 'o', created = '0', born = '0', kind = 'unknown',
     tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
 end

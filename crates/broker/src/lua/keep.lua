@@ -8,7 +8,11 @@ local function decode(code)
   local exponent, part = math.floor(code % 1024 / 64), code % 64
   return (exponent == 0 and part or (64 + part) * 2 ^ (exponent - 1)) * 64
 end
-local function code_of(score) return math.floor(score % 1 * 4096 + 0.5) end
+local function code_of(score)
+  local code = math.floor(score % 1 * 4096 + 0.5)
+  -- Of one that says nothing it is not known what belongs to it.
+  return code == 0 and 3072 or code
+end
 
 -- Takes what belongs to finished jobs away, of which the ids and scores are given in turn. Says how many bytes that were.
 local function unlink(popped)

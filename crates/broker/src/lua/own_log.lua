@@ -20,7 +20,7 @@ local function open_own(log, job)
   end
   log.epoch, log.former = epoch or job.created .. job.born, former and string.gsub(former, '/', ' ') or ''
   if last_run then
-    if last_run ~= run then continue(log) end
+    if last_run ~= run then continue(log) else log.is_current = job.state == 'active' end
   elseif job.born ~= born then
     continue(log)
   end
@@ -72,8 +72,10 @@ local function close_logs()
     else
       store(log)
       trim(log)
-      if log.changed then
-        local job = log.job
+      local job = log.job
+      -- While an attempt lasts, a short log may be longer than its job says: then the job's front, the fence, stays.
+      local is_told = log.is_current and log.first == 1 and log.offset <= 128 and job.state == 'active'
+      if log.changed and not is_told then
         job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
         if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
         touch(job)

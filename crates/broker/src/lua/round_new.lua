@@ -29,7 +29,10 @@ local function remember()
   if ops == 0 and #claims == 0 then return end
   call('SET', memory, round .. ';' .. statuses .. ';' .. table.concat(names, ','), 'PX', 3600000)
 end
-local is_repeated = find(call('GETRANGE', memory, 0, 31), round .. ';', 1, true) == 1
+local last_round = string.match(call('GETRANGE', memory, 0, 31), '^%d+')
+local is_repeated = last_round == round
+-- It was held up on a connection that the worker has given up; nobody waits for it any more.
+if last_round and tonumber(last_round) > tonumber(round) then return { string.rep('0', ops), {}, -1, run, {} } end
 
 repeat
   local counted = call('HMGET', base .. 'count', 'settings', 'parked', 'due', 'prune', 'waiting', 'bytes', 'sequence',
@@ -136,6 +139,7 @@ repeat
       -- For each job that ends, up to two old ones go.
       local left = 2 * n + 16
       local surplus = math.min(left, call('ZCARD', base .. 'completed') - keep_jobs)
+      if surplus <= 0 and completed_bytes > keep_bytes then surplus = 1 end
       while surplus > 0 do
         local popped = call('ZPOPMIN', base .. 'completed', surplus)
         -- One that ended in this round may go at once; its record is written, and goes, below.
@@ -168,13 +172,13 @@ repeat
     end
     for i = 1, many do
       local id, place, raw = popped[2 * i - 1], popped[2 * i], found[i]
-      local body, size, kind, length, of_run, epoch, from
+      local body, size, kind, at, length, of_run, epoch, from
       local first = raw and string.byte(raw, 1)
       if first == 59 then
-        body, size, kind = string.match(raw, '^o([ix])f(%d+) (%S+) ', 23)
+        body, size, kind, at = string.match(raw, '^o([ix])f(%d+) (%S+) %d+ %d %S+ %S+()', 23)
       elseif first == 32 then
-        length, of_run, epoch, from, body, size, kind =
-          string.match(raw, '^ log=1:1:(%d+):(%w+):(%w+)();%d+ %w+ a([ix])f(%d+) (%S+) ')
+        length, of_run, epoch, from, body, size, kind, at =
+          string.match(raw, '^ log=1:1:(%d+):(%w+):(%w+)();%d+ %w+ a([ix])f(%d+) (%S+) %d+ %d %S+ =()')
         if of_run ~= run then kind = nil end
       end
       if not kind or not knows(kind) then
@@ -186,6 +190,8 @@ repeat
         share_left = share + before - #claims
         break
       end
+      -- What only workers read counts too.
+      local extra = string.byte(found[i], at) == 32 and string.match(found[i], '^ extra=(%d+)', at) or 0
       if from then
         local json = '{"type":"started","job":"' .. id .. '","kind":"' .. kind .. '","attempt":1,"time":' .. now_text ..
           ',"from":2}'
@@ -203,7 +209,7 @@ repeat
       local m = #claims + 1
       claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
       given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
-      bytes = bytes + size
+      bytes = bytes + size + extra
     end
     local got = #claims - before
     if got > 0 then

@@ -213,3 +213,60 @@ async fn a_long_payload_is_apart_and_what_else_is_known_is_not() {
     let left: Vec<String> = rig.server.command(&["KEYS", &format!("*{id}*")]).await;
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[tokio::test]
+async fn what_only_workers_read_is_counted_as_waiting_and_counted_out() {
+    let rig = Rig::new().await;
+    let levels = [EventLevel::All, EventLevel::Outcome];
+    for (events, key) in levels.into_iter().zip(["a", "b"]) {
+        for key in [None, Some(key.parse().unwrap())] {
+            let options = JobOptions {
+                timeout_ms: Some(7_000),
+                events,
+                key,
+                ..JobOptions::default()
+            };
+            rig.submit("1", options).await;
+        }
+    }
+    let held: u64 = rig
+        .server
+        .command(&["HGET", "test{chat}:count", "bytes"])
+        .await;
+    assert!(held > 4, "{held}");
+    let mut worker = puppet(&rig, "w", &[]);
+    let claims = worker.round(&[], 4, LEASE).await.unwrap().claims;
+    assert_eq!(claims.len(), 4);
+    let held: u64 = rig
+        .server
+        .command(&["HGET", "test{chat}:count", "bytes"])
+        .await;
+    assert_eq!(held, 0);
+}
+
+#[tokio::test]
+async fn a_round_that_comes_late_does_nothing() {
+    let rig = Rig::new().await;
+    let mut worker = puppet(&rig, "w", &[]);
+    let ids = [
+        rig.submit("1", JobOptions::default()).await,
+        rig.submit("2", JobOptions::default()).await,
+    ];
+    let claims = worker
+        .round_numbered(7, &[], 1, LEASE)
+        .await
+        .unwrap()
+        .claims;
+    assert_eq!(claims[0].id, ids[0]);
+    // Held up on a connection that was given up.
+    let late = worker.round_numbered(5, &[], 1, LEASE).await.unwrap();
+    assert!(late.claims.is_empty());
+    assert_eq!(rig.get(ids[1]).await.state, JobState::Waiting);
+    // The answer of the newer one is still remembered.
+    let again = worker
+        .round_numbered(7, &[], 1, LEASE)
+        .await
+        .unwrap()
+        .claims;
+    assert_eq!(again[0].id, ids[0]);
+}

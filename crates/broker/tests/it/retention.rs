@@ -36,6 +36,9 @@ async fn what_completed_is_bounded_by_bytes() {
     })
     .await;
     worker.stop().await;
+    // Also where no manager runs.
+    let kept = bytes(&rig, JobState::Completed).await;
+    assert!(kept <= 100_000, "{kept}");
     rig.maintenance().run(&rig.queue).await.unwrap();
     let (counts, _) = rig.inspector.counts(&rig.queue).await.unwrap();
     // A job takes its result once: its log leaves the end to it.
