@@ -74,7 +74,7 @@ local function close_logs()
       trim(log)
       local job = log.job
       -- While an attempt lasts, a short log may be longer than its job says: then the job's front, the fence, stays.
-      local is_told = log.is_current and log.first == 1 and log.offset <= 128 and job.state == 'active'
+      local is_told = log.is_current and not job.touched and log.first == 1 and log.offset <= 128
       if log.changed and not is_told then
         job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
         if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end

@@ -127,12 +127,16 @@ async fn a_gap_is_told_and_the_end_all_the_same() {
     for n in 0..10 {
         worker.chunk(id, &json!(n)).await;
     }
-    // The log is cut: of twelve events the last four are left.
-    let log = format!("dwb{{chat}}:log:{id}");
+    // The log is cut: of twelve events the last four are left, and the job says so.
+    let (log, key) = (
+        format!("dwb{{chat}}:log:{id}"),
+        format!("dwb{{chat}}:job:{id}"),
+    );
     let _: String = redis.command(&["LTRIM", &log, "-4", "-1"]).await;
-    let stored: String = redis
-        .command(&["GET", &format!("dwb{{chat}}:job:{id}")])
-        .await;
+    let stored: String = redis.command(&["GET", &key]).await;
+    assert!(stored.contains(" log=2:1:"), "{stored}");
+    let cut = stored.replacen(" log=2:1:", " log=12:9:", 1);
+    let _: String = redis.command(&["SET", &key, &cut]).await;
     let (_, place) = stored.split_once(" log=").unwrap();
     let epoch = place.split([':', ';', ' ']).nth(4).unwrap();
     let mut stream = Stream::open(&http, &path).await;
