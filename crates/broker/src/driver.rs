@@ -169,13 +169,12 @@ impl Driver {
                     .capacity
                     .saturating_sub(outstanding - ending + wanted)
             };
-            let is_worth = match flights.len() {
-                0 => !queued.next.is_empty() || look,
-                ROUNDS.. => false,
-                _ => {
-                    queued.next.len() >= WORTH
-                        || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
-                }
+            // A free slot is what bounds how many are under way.
+            let is_worth = if flights.is_empty() {
+                !queued.next.is_empty() || look
+            } else {
+                queued.next.len() >= WORTH
+                    || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
             };
             if is_worth && let Some(slot) = slots.pop() {
                 let want = free.min(MAX_CLAIM);
