@@ -134,7 +134,7 @@ async fn a_deleted_job_leaves_nothing_and_a_running_one_is_left_alone() {
     rig.until_state(runs, JobState::Active).await;
     assert_eq!(delete(runs).await, Done::Conflict(JobState::Active));
     assert_eq!(delete(Producer::new_id()).await, Done::NotFound);
-    let left: Vec<String> = rig.server.command(&["KEYS", "test{chat}:*0*"]).await;
+    let left: Vec<String> = rig.server.command(&["KEYS", "test{chat}:*:01*"]).await;
     assert_eq!(left.len(), 2, "what runs is there, and its log: {left:?}");
     assert_eq!(bytes(&rig, JobState::Completed).await, 0);
     let (counts, totals) = rig.inspector.counts(&rig.queue).await.unwrap();
