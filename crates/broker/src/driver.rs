@@ -34,7 +34,7 @@ const MAX_OP_BYTES: usize = 1024 * 1024;
 /// How many jobs one round takes at most.
 const MAX_CLAIM: usize = 128;
 /// How many rounds are under way at the same time, and how many operations make a further one worth its cost.
-const ROUNDS: usize = 1;
+const ROUNDS: usize = 2;
 const WORTH: usize = 32;
 /// How long an idle worker waits at most before it looks again: a wake-up that its receiver took to the grave is
 /// made good after this long.
