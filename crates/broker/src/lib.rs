@@ -19,6 +19,7 @@ mod args;
 mod backend;
 mod backoff;
 mod batch;
+mod batcher;
 mod beat;
 mod browse;
 mod buffer;
@@ -74,6 +75,7 @@ mod settings;
 mod sink;
 mod slots;
 mod span;
+mod storage;
 mod stored;
 mod subscription;
 #[cfg(feature = "testing")]

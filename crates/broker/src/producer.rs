@@ -1,4 +1,4 @@
-//! Stores jobs in batches: while one batch is on its way to Redis, the next collects.
+//! Hands jobs to the task that stores them in batches.
 
 use std::{
     collections::HashMap,
@@ -9,16 +9,8 @@ use protocol::{Durability, InvalidJob, Job, JobId, QueueName};
 use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info, warn};
 
-use crate::{
-    Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError,
-    batch::{self, Encoded},
-    durable::Durable,
-    receipt,
-    script::{self, ENQUEUE},
-    span,
-};
+use crate::{QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, batcher::Batcher};
 
 /// How jobs are collected into batches.
 #[derive(Clone, Debug)]
@@ -64,7 +56,8 @@ pub(crate) struct Submission {
     pub(crate) metadata: HashMap<String, String>,
     pub(crate) encoded: Encoded,
     pub(crate) done: Box<dyn FnOnce(Result<Receipt, SubmitError>) + Send + Sync>,
-    at: Instant,
+    /// When it was handed in.
+    pub(crate) at: Instant,
 }
 
 impl Submission {
@@ -84,7 +77,8 @@ impl Submission {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// About how many bytes of a batch it takes.
+    pub(crate) fn bytes(&self) -> usize {
         self.job.payload.get().len()
             + self
                 .job
@@ -112,18 +106,7 @@ impl Producer {
         tracker: &TaskTracker,
     ) -> Self {
         let (submissions, receiver) = mpsc::channel(config.capacity);
-        let keys = Keys::new(redis.prefix(), queue.clone());
-        let durable = Durable::new(redis.clone(), config.durability, config.replicas);
-        let batcher = Batcher {
-            redis,
-            durable,
-            keys,
-            args,
-            config,
-            receiver,
-            registered: false,
-            down: false,
-        };
+        let batcher = Batcher::new(redis, queue.clone(), args, config, receiver);
         tracker.spawn(batcher.run());
         Self { queue, submissions }
     }
@@ -187,118 +170,4 @@ pub(crate) fn valid(id: JobId, job: &Job) -> Result<(), InvalidJob> {
         return Err(InvalidJob::Topic);
     }
     job.validate()
-}
-
-struct Batcher {
-    redis: Redis,
-    durable: Durable,
-    keys: Keys,
-    args: QueueArgs,
-    config: ProducerConfig,
-    receiver: mpsc::Receiver<Submission>,
-    /// Whether the queue's name is known to be in the set of queues.
-    registered: bool,
-    /// Whether Redis could not be reached last time; so that an outage is logged once.
-    down: bool,
-}
-
-impl Batcher {
-    async fn run(mut self) {
-        let mut batch = Vec::with_capacity(self.config.max_batch);
-        while let Some(first) = self.receiver.recv().await {
-            let mut bytes = first.bytes();
-            batch.push(first);
-            while batch.len() < self.config.max_batch && bytes < self.config.max_batch_bytes {
-                let Ok(next) = self.receiver.try_recv() else {
-                    break;
-                };
-                bytes += next.bytes();
-                batch.push(next);
-            }
-            let hard = self.config.hard.clone();
-            if hard
-                .run_until_cancelled(self.store(&mut batch))
-                .await
-                .is_none()
-            {
-                // It may have reached Redis all the same.
-                refuse(&mut batch, &SubmitError::Unconfirmed);
-            }
-        }
-    }
-
-    /// Stores a batch, trying again until each job is stored or its time is over. Leaves the batch empty.
-    async fn store(&mut self, batch: &mut Vec<Submission>) {
-        let mut backoff = Backoff::default();
-        loop {
-            let timeout = self.config.accept_timeout;
-            for late in batch.extract_if(.., |submission| submission.at.elapsed() >= timeout) {
-                (late.done)(Err(SubmitError::Unconfirmed));
-            }
-            if batch.is_empty() {
-                return;
-            }
-            match self.enqueue(batch).await {
-                Ok(receipts) => {
-                    if std::mem::take(&mut self.down) {
-                        info!(queue = %self.keys.queue(), "jobs are stored again");
-                    }
-                    for (submission, receipt) in batch.drain(..).zip(receipts) {
-                        (submission.done)(receipt);
-                    }
-                    return;
-                }
-                Err(error) if error.is_out_of_memory() => {
-                    warn!(queue = %self.keys.queue(), "Redis' memory is full: jobs are refused");
-                    return refuse(batch, &SubmitError::Full);
-                }
-                Err(error) if error.is_temporary() => {
-                    if !std::mem::replace(&mut self.down, true) {
-                        warn!(queue = %self.keys.queue(), %error, "jobs can't be stored now, trying again");
-                    }
-                    // Redis may come back empty.
-                    self.registered = false;
-                    tokio::time::sleep(backoff.pause()).await;
-                }
-                Err(error) => {
-                    error!(queue = %self.keys.queue(), %error, jobs = batch.len(), "jobs could not be stored");
-                    return refuse(batch, &SubmitError::Refused);
-                }
-            }
-        }
-    }
-
-    async fn enqueue(
-        &mut self,
-        batch: &[Submission],
-    ) -> Result<Vec<Result<Receipt, SubmitError>>, Error> {
-        if !self.registered {
-            let mut cmd = redis::cmd("SADD");
-            cmd.arg(Keys::queues(self.redis.prefix()))
-                .arg(self.keys.queue().as_str());
-            self.redis.query::<i64>(&cmd).await?;
-            self.registered = true;
-        }
-        let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
-        call.arg(self.args.keep_key_secs.saturating_mul(1000))
-            .arg(self.args.max_waiting)
-            .arg(self.args.max_waiting_bytes);
-        batch::write(&mut call, batch);
-        let durability = self.durable.durability();
-        let spans = span::enqueue(&self.config.spans, batch);
-        let rows: Result<Vec<redis::Value>, Error> = self.durable.script(&call).await;
-        let rows = rows.inspect_err(|error| span::not_stored(&spans, error))?;
-        let mut epoch = String::new();
-        batch
-            .iter()
-            .zip(rows)
-            .map(|(submission, row)| receipt::read(submission.id, row, durability, &mut epoch))
-            .collect()
-    }
-}
-
-fn refuse(batch: &mut Vec<Submission>, why: &SubmitError) {
-    for submission in batch.drain(..) {
-        (submission.done)(Err(why.clone()));
-    }
 }

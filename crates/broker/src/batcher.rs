@@ -1,0 +1,107 @@
+//! The task that stores the jobs of a queue: while one batch is on its way to Redis, the next collects.
+
+use protocol::QueueName;
+use tokio::sync::mpsc;
+
+use crate::{
+    ProducerConfig, QueueArgs, Redis,
+    call::Call,
+    producer::Submission,
+    storage::{Storage, Stored},
+};
+
+/// Collects jobs into batches. One at a time is on its way, since jobs have an order; what can be done for the one before
+/// and the one after it is done meanwhile.
+pub(crate) struct Batcher {
+    receiver: mpsc::Receiver<Submission>,
+    storage: Storage,
+    bounds: Bounds,
+}
+
+/// Of a batch.
+#[derive(Clone, Copy)]
+struct Bounds {
+    jobs: usize,
+    /// What begins no further job.
+    bytes: usize,
+}
+
+/// What goes next.
+#[derive(Default)]
+struct Next {
+    jobs: Vec<Submission>,
+    bytes: usize,
+    /// What Redis will be asked, once no further job fits.
+    call: Option<Call<'static>>,
+}
+
+impl Next {
+    fn push(&mut self, job: Submission) {
+        self.bytes += job.bytes();
+        self.jobs.push(job);
+    }
+
+    const fn has_room(&self, bounds: Bounds) -> bool {
+        self.jobs.len() < bounds.jobs && self.bytes < bounds.bytes
+    }
+
+    /// Takes what is there.
+    fn collect(&mut self, receiver: &mut mpsc::Receiver<Submission>, bounds: Bounds) {
+        while self.has_room(bounds)
+            && let Ok(job) = receiver.try_recv()
+        {
+            self.push(job);
+        }
+    }
+}
+
+impl Batcher {
+    pub(crate) fn new(
+        redis: Redis,
+        queue: QueueName,
+        args: QueueArgs,
+        config: ProducerConfig,
+        receiver: mpsc::Receiver<Submission>,
+    ) -> Self {
+        Self {
+            receiver,
+            bounds: Bounds {
+                jobs: config.max_batch,
+                bytes: config.max_batch_bytes,
+            },
+            storage: Storage::new(redis, queue, args, config),
+        }
+    }
+
+    /// Until nobody hands in any more, and all is stored.
+    pub(crate) async fn run(mut self) {
+        let mut next = Next::default();
+        let mut last: Option<Stored> = None;
+        loop {
+            next.collect(&mut self.receiver, self.bounds);
+            if next.jobs.is_empty() {
+                if let Some(stored) = last.take() {
+                    stored.tell();
+                }
+                let Some(first) = self.receiver.recv().await else {
+                    break;
+                };
+                next.push(first);
+                next.collect(&mut self.receiver, self.bounds);
+            }
+            let Next { jobs, call, .. } = std::mem::take(&mut next);
+            let writer = self.storage.writer();
+            let call = call.unwrap_or_else(|| writer.call(&jobs));
+            let meanwhile = async {
+                if let Some(stored) = last.take() {
+                    stored.tell();
+                }
+                next.collect(&mut self.receiver, self.bounds);
+                if !next.has_room(self.bounds) {
+                    next.call = Some(writer.call(&next.jobs));
+                }
+            };
+            (last, ()) = tokio::join!(biased; self.storage.store(jobs, call), meanwhile);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Stores batches of jobs in Redis.
+
+use std::sync::Arc;
+
+use protocol::{Durability, QueueName};
+use tracing::{error, info, warn};
+
+use crate::{
+    Backoff, Error, Keys, ProducerConfig, QueueArgs, Redis, SubmitError, batch,
+    call::Call,
+    durable::Durable,
+    producer::Submission,
+    receipt,
+    script::{self, ENQUEUE},
+    span,
+};
+
+/// Where the batches of one queue go, one after the other.
+pub(crate) struct Storage {
+    redis: Redis,
+    durable: Durable,
+    writer: Arc<Writer>,
+    config: ProducerConfig,
+    /// Whether the queue's name is known to be in the set of queues.
+    registered: bool,
+    /// Whether Redis could not be reached last time; so that an outage is logged once.
+    down: bool,
+}
+
+/// Writes down what Redis is asked to store.
+pub(crate) struct Writer {
+    keys: Keys,
+    args: QueueArgs,
+}
+
+impl Writer {
+    pub(crate) fn call(&self, jobs: &[Submission]) -> Call<'static> {
+        let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
+        call.arg(self.args.keep_key_secs.saturating_mul(1000))
+            .arg(self.args.max_waiting)
+            .arg(self.args.max_waiting_bytes);
+        batch::write(&mut call, jobs);
+        call
+    }
+}
+
+/// Jobs that are stored, and what Redis answered about each. Their submitters do not know yet.
+pub(crate) struct Stored {
+    jobs: Vec<Submission>,
+    rows: Vec<redis::Value>,
+    queue: QueueName,
+    durability: Durability,
+}
+
+impl Stored {
+    /// Tells each submitter.
+    pub(crate) fn tell(self) {
+        let Self {
+            mut jobs,
+            rows,
+            queue,
+            durability,
+        } = self;
+        let mut epoch = String::new();
+        let receipts: Result<Vec<_>, Error> = jobs
+            .iter()
+            .zip(rows)
+            .map(|(job, row)| receipt::read(job.id, row, durability, &mut epoch))
+            .collect();
+        match receipts {
+            Ok(receipts) => {
+                for (job, receipt) in jobs.into_iter().zip(receipts) {
+                    (job.done)(receipt);
+                }
+            }
+            Err(error) => {
+                error!(%queue, %error, jobs = jobs.len(), "jobs could not be stored");
+                refuse(&mut jobs, &SubmitError::Refused);
+            }
+        }
+    }
+}
+
+impl Storage {
+    pub(crate) fn new(
+        redis: Redis,
+        queue: QueueName,
+        args: QueueArgs,
+        config: ProducerConfig,
+    ) -> Self {
+        let keys = Keys::new(redis.prefix(), queue);
+        Self {
+            durable: Durable::new(redis.clone(), config.durability, config.replicas),
+            writer: Arc::new(Writer { keys, args }),
+            redis,
+            config,
+            registered: false,
+            down: false,
+        }
+    }
+
+    /// For what is to be stored next, while something is.
+    pub(crate) fn writer(&self) -> Arc<Writer> {
+        Arc::clone(&self.writer)
+    }
+
+    fn queue(&self) -> &QueueName {
+        self.writer.keys.queue()
+    }
+
+    /// Stores jobs; `call` is what the [`Writer`] wrote of them. Who is not stored is told; the others learn it from what is
+    /// given, if there are any.
+    pub(crate) async fn store(
+        &mut self,
+        mut jobs: Vec<Submission>,
+        call: Call<'static>,
+    ) -> Option<Stored> {
+        let hard = self.config.hard.clone();
+        let stored = hard.run_until_cancelled(self.try_until_stored(&mut jobs, call));
+        let Some(rows) = stored.await else {
+            // They may have reached Redis all the same.
+            refuse(&mut jobs, &SubmitError::Unconfirmed);
+            return None;
+        };
+        Some(Stored {
+            jobs,
+            rows: rows?,
+            queue: self.queue().clone(),
+            durability: self.durable.durability(),
+        })
+    }
+
+    /// Tries again until each job is stored or its time is over. Those that are not are told, and not in `jobs` any more.
+    async fn try_until_stored(
+        &mut self,
+        jobs: &mut Vec<Submission>,
+        mut call: Call<'static>,
+    ) -> Option<Vec<redis::Value>> {
+        let mut backoff = Backoff::default();
+        loop {
+            let (timeout, before) = (self.config.accept_timeout, jobs.len());
+            for late in jobs.extract_if(.., |job| job.at.elapsed() >= timeout) {
+                (late.done)(Err(SubmitError::Unconfirmed));
+            }
+            if jobs.is_empty() {
+                return None;
+            }
+            if jobs.len() < before {
+                call = self.writer.call(jobs);
+            }
+            match self.enqueue(jobs, &call).await {
+                Ok(rows) => {
+                    if std::mem::take(&mut self.down) {
+                        info!(queue = %self.queue(), "jobs are stored again");
+                    }
+                    return Some(rows);
+                }
+                Err(error) if error.is_out_of_memory() => {
+                    warn!(queue = %self.queue(), "Redis' memory is full: jobs are refused");
+                    refuse(jobs, &SubmitError::Full);
+                    return None;
+                }
+                Err(error) if error.is_temporary() => {
+                    if !std::mem::replace(&mut self.down, true) {
+                        warn!(queue = %self.queue(), %error, "jobs can't be stored now, trying again");
+                    }
+                    // Redis may come back empty.
+                    self.registered = false;
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                Err(error) => {
+                    error!(queue = %self.queue(), %error, jobs = jobs.len(), "jobs could not be stored");
+                    refuse(jobs, &SubmitError::Refused);
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn enqueue(
+        &mut self,
+        jobs: &[Submission],
+        call: &Call<'_>,
+    ) -> Result<Vec<redis::Value>, Error> {
+        if !self.registered {
+            let mut cmd = redis::cmd("SADD");
+            cmd.arg(Keys::queues(self.redis.prefix()))
+                .arg(self.queue().as_str());
+            self.redis.query::<i64>(&cmd).await?;
+            self.registered = true;
+        }
+        let spans = span::enqueue(&self.config.spans, jobs);
+        let rows = self.durable.script(call).await;
+        rows.inspect_err(|error| span::not_stored(&spans, error))
+    }
+}
+
+/// Tells submitters that their jobs are not taken.
+fn refuse(jobs: &mut Vec<Submission>, why: &SubmitError) {
+    for job in jobs.drain(..) {
+        (job.done)(Err(why.clone()));
+    }
+}
