@@ -22,6 +22,7 @@ pub(crate) fn arguments(port: u16, folder: &Path) -> Vec<String> {
         ["--dir", &folder],
         ["--appendonly", "yes"],
         ["--appendfsync", "everysec"],
+        ["--auto-aof-rewrite-min-size", "256mb"],
         ["--save", ""],
         ["--maxmemory-policy", "noeviction"],
     ]

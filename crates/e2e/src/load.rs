@@ -40,5 +40,5 @@ pub use path::{Length, Path, PathFigures};
 pub use publisher::{Publish, Publisher};
 pub use queue::{NO_OP_KIND, Part, QueueFigures, QueueLoad};
 pub(crate) use stage::redis_pid;
-pub use stage::{Stage, StageArgs};
+pub use stage::{Stage, StageArgs, redis};
 pub use usage::{Memory, Meter, Usage, Watched};

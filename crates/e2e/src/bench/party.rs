@@ -336,7 +336,7 @@ impl Party {
 
 /// A Redis as all sides get it.
 async fn redis() -> TestRedis {
-    TestRedis::start_with(&["--appendonly", "yes", "--appendfsync", "everysec"]).await
+    crate::load::redis("everysec").await
 }
 
 async fn watched(running: &Running, redis: &TestRedis) -> Vec<Watched> {

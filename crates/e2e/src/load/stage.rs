@@ -63,13 +63,19 @@ pub struct Stage {
     pub system: System,
 }
 
+/// Starts a Redis as docs/redis.md wants one. `sync` says when it has its append-only file on disk; `off` for no file.
+pub async fn redis(sync: &str) -> TestRedis {
+    if sync == "off" {
+        return TestRedis::start_with(&["--appendonly", "no"]).await;
+    }
+    let options = ["--appendonly", "yes", "--appendfsync", sync];
+    TestRedis::start_with(&[&options[..], &["--auto-aof-rewrite-min-size", "256mb"]].concat()).await
+}
+
 impl Stage {
     /// Starts a Redis of its own and the whole system on it.
     pub async fn start(args: &StageArgs) -> Self {
-        let redis = match args.appendfsync.as_str() {
-            "off" => TestRedis::start_with(&["--appendonly", "no"]).await,
-            sync => TestRedis::start_with(&["--appendonly", "yes", "--appendfsync", sync]).await,
-        };
+        let redis = redis(&args.appendfsync).await;
         let mut worker = vec![
             format!("--concurrency={}", args.concurrency),
             format!("--prefetch={}", args.prefetch),
