@@ -9,6 +9,7 @@ mod due;
 mod fairness;
 mod lists;
 mod load;
+mod shards;
 mod spread;
 
 pub use apart::{Apart, Work, apart};
@@ -17,4 +18,5 @@ pub use baseline::{Baseline, baseline};
 pub use due::{Due, due};
 pub use fairness::{Fairness, fairness};
 pub use lists::{Lists, lists};
+pub use shards::{Shards, shards};
 pub use spread::Spread;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use e2e::{
     load::most_connections,
-    scale::{apart, backlog, baseline, due, fairness, lists},
+    scale::{apart, backlog, baseline, due, fairness, lists, shards},
 };
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,9 @@ enum Question {
     /// 10,000 idle clients on each of two servers, or as many as may be connected: messages to a room on one of them are
     /// none of the other's business
     Apart,
+    /// 300,000 jobs through three queues on one, two and three shards of a Cluster: of three the busiest spends at most
+    /// two fifths of what one does
+    Shards,
 }
 
 /// Measures how the queue bears size. Exits with 1 if an answer is not as it should be.
@@ -134,6 +137,13 @@ async fn ask(question: Question, share: f64) -> anyhow::Result<Answer> {
             let wrong = (!found.there.is_none())
                 .then(|| format!("the other server was busy: {:?}", found.there));
             ("apart", serde_json::to_value(found)?, wrong)
+        }
+        Question::Shards => {
+            let found = shards(part(300_000)).await?;
+            let times = found.last().map_or(0.0, |three| three.times);
+            let wrong = (times < 2.5)
+                .then(|| format!("three shards take {times:.2} times as many jobs as one"));
+            ("shards", serde_json::to_value(found)?, wrong)
         }
     })
 }
