@@ -2,20 +2,24 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use protocol::{Durability, InvalidJob, Job, JobId, QueueName};
 use rand::RngExt as _;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::{error, info, warn};
 
 use crate::{
     Backoff, Error, Keys, QueueArgs, Receipt, Redis, Spans, SubmitError,
     batch::{self, Encoded},
     durable::Durable,
-    receipt,
+    receipt, roll,
     script::{self, ENQUEUE},
     span,
 };
@@ -114,8 +118,17 @@ impl Producer {
         let (submissions, receiver) = mpsc::channel(config.capacity);
         let keys = Keys::new(redis.prefix(), queue.clone());
         let durable = Durable::new(redis.clone(), config.durability, config.replicas);
+        let (named, stop) = (Arc::<Notify>::default(), CancellationToken::new());
+        tracker.spawn(keep_named(
+            redis.clone(),
+            queue.clone(),
+            Arc::clone(&named),
+            stop.clone(),
+        ));
         let batcher = Batcher {
             redis,
+            named,
+            _stop: stop.drop_guard(),
             durable,
             keys,
             args,
@@ -196,8 +209,12 @@ struct Batcher {
     args: QueueArgs,
     config: ProducerConfig,
     receiver: mpsc::Receiver<Submission>,
-    /// Whether the queue's name is known to be in the set of queues.
+    /// Whether the queue's name is known to be on the roll of queues.
     registered: bool,
+    /// Told when it is.
+    named: Arc<Notify>,
+    /// Ends the task that keeps it there.
+    _stop: DropGuard,
     /// Whether Redis could not be reached last time; so that an outage is logged once.
     down: bool,
 }
@@ -273,11 +290,9 @@ impl Batcher {
         batch: &[Submission],
     ) -> Result<Vec<Result<Receipt, SubmitError>>, Error> {
         if !self.registered {
-            let mut cmd = redis::cmd("SADD");
-            cmd.arg(Keys::queues(self.redis.prefix()))
-                .arg(self.keys.queue().as_str());
-            self.redis.query::<i64>(&cmd).await?;
+            roll::enter(&self.redis, self.keys.queue()).await?;
             self.registered = true;
+            self.named.notify_one();
         }
         let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
         call.arg(self.args.keep_key_secs.saturating_mul(1000))
@@ -295,6 +310,15 @@ impl Batcher {
             .map(|(submission, row)| receipt::read(submission.id, row, durability, &mut epoch))
             .collect()
     }
+}
+
+/// Keeps a queue on the roll once it is there.
+async fn keep_named(redis: Redis, queue: QueueName, named: Arc<Notify>, stop: CancellationToken) {
+    let keep = async {
+        named.notified().await;
+        roll::keep(&redis, &queue).await;
+    };
+    stop.run_until_cancelled(keep).await;
 }
 
 fn refuse(batch: &mut Vec<Submission>, why: &SubmitError) {
