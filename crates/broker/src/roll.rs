@@ -10,8 +10,8 @@ use tracing::debug;
 
 use crate::{Error, Keys, Redis};
 
-/// How often a name is put on the roll again: about as often as managers read it.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How often a name is put on the roll again: seldom, for an idle system sends this too.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Puts a queue on the roll.
 pub(crate) async fn enter(redis: &Redis, queue: &QueueName) -> Result<(), Error> {

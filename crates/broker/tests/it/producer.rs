@@ -104,14 +104,18 @@ async fn a_submitter_is_told_when_redis_does_not_come() {
     assert_eq!(submit.await.unwrap_err(), SubmitError::Unconfirmed);
 }
 
-/// Waits until the queue is found again whose name was lost.
+/// Waits until the queue is found, has its name lost, and waits until it is found again.
 async fn found_again(rig: &Rig) {
+    let found = async || {
+        until("the queue is found", async || {
+            let found = rig.inspector.queues().await.unwrap();
+            (found == [rig.queue.clone()]).then_some(())
+        })
+        .await;
+    };
+    found().await;
     let _: u64 = rig.server.command(&["DEL", "test:queues"]).await;
-    until("the queue is found", async || {
-        let found = rig.inspector.queues().await.unwrap();
-        (found == [rig.queue.clone()]).then_some(())
-    })
-    .await;
+    found().await;
 }
 
 #[tokio::test]
@@ -126,8 +130,6 @@ async fn a_queue_with_a_worker_is_found_without_any_job() {
     let rig = Rig::new().await;
     let setup = crate::rig::Setup::default();
     let worker = rig.worker("w", setup, async |_, _| Ok("0".into()));
-    // Once for the name that it gives at its start, once for later.
-    found_again(&rig).await;
     found_again(&rig).await;
     worker.stop().await;
 }
