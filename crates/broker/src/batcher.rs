@@ -2,6 +2,7 @@
 
 use protocol::QueueName;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     ProducerConfig, QueueArgs, Redis,
@@ -62,6 +63,7 @@ impl Batcher {
         args: QueueArgs,
         config: ProducerConfig,
         receiver: mpsc::Receiver<Submission>,
+        tracker: &TaskTracker,
     ) -> Self {
         Self {
             receiver,
@@ -69,7 +71,7 @@ impl Batcher {
                 jobs: config.max_batch,
                 bytes: config.max_batch_bytes,
             },
-            storage: Storage::new(redis, queue, args, config),
+            storage: Storage::new(redis, queue, args, config, tracker),
         }
     }
 

@@ -5,6 +5,7 @@ use protocol::{JobId, JobState, Priority, QueueName, Tenant};
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     call::{Call, Script},
+    roll,
     script::{self, CANCEL, DELETE, PRIORITY, RETRY, RUN_NOW, SETTINGS},
 };
 
@@ -171,7 +172,8 @@ impl Control {
             call.arg(*name).arg(value);
         }
         self.redis.script::<String>(&call).await?;
-        self.register(queue).await
+        // A queue with settings is one, also before its first job.
+        roll::enter(&self.redis, queue).await
     }
 
     /// Sets what one tenant may have, in place of the limits for all tenants; `None` takes its own limits away.
@@ -187,14 +189,7 @@ impl Control {
             .arg(0)
             .arg(limits.map(TenantLimits::stored).unwrap_or_default());
         self.redis.script::<String>(&call).await?;
-        self.register(queue).await
-    }
-
-    /// A queue with settings is one, also before its first job.
-    async fn register(&self, queue: &QueueName) -> Result<(), Error> {
-        let mut cmd = redis::cmd("SADD");
-        cmd.arg(Keys::queues(self.redis.prefix()))
-            .arg(queue.as_str());
-        self.redis.query::<i64>(&cmd).await.map(drop)
+        // A queue with settings is one, also before its first job.
+        roll::enter(&self.redis, queue).await
     }
 }

@@ -111,8 +111,10 @@ impl Feeds {
         let mut backoff = Backoff::default();
         loop {
             let ended = tokio::select! {
-                ended = follower.session(&mut backoff) => ended,
+                biased;
+                // Whoever takes its place may be at work already, and be told of by the same listener.
                 () = stop.cancelled() => return,
+                ended = follower.session(&mut backoff) => ended,
             };
             follower.listener.state(FollowState::Away);
             match ended {

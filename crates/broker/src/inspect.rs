@@ -77,7 +77,7 @@ impl Inspector {
         Self { redis }
     }
 
-    /// Every queue that ever had a job, by name.
+    /// Every queue that ever had a job, a schedule, settings or a worker, by name.
     pub async fn queues(&self) -> Result<Vec<QueueName>, Error> {
         let mut cmd = redis::cmd("SMEMBERS");
         cmd.arg(Keys::queues(self.redis.prefix()));

@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     Backoff, Error, Keys, Redis, StopReason, WorkerCard, beat::Beat, call::Link, lease::Leases,
+    roll,
 };
 
 /// How many leases one call renews.
@@ -72,8 +73,10 @@ impl Keeper {
             .build()?;
         let over = self.over.clone();
         runtime.block_on(async {
-            let both = async { tokio::join!(self.beats(), self.listen()) };
-            over.run_until_cancelled(both).await;
+            let all = async {
+                tokio::join!(self.beats(), self.listen(), self.enrol());
+            };
+            over.run_until_cancelled(all).await;
             let farewell = tokio::time::timeout(FAREWELL, self.beat(&[], true));
             if farewell.await.is_err() {
                 debug!(worker = self.worker, "no goodbye: Redis does not answer");
@@ -152,6 +155,15 @@ impl Keeper {
         } else {
             info!(job = %id, attempt, "cancellation asked for: the attempt is told to end");
         }
+    }
+
+    /// Has the queue on the roll: a queue with a worker is one, also before its first job.
+    async fn enrol(&self) {
+        let queue = self.keys.queue();
+        if let Err(error) = roll::enter(&self.redis, queue).await {
+            debug!(%queue, %error, "not on the roll of queues yet");
+        }
+        roll::keep(&self.redis, queue).await;
     }
 
     /// Reads the inbox for ever. A message that is lost with its connection is made good by the next beat.

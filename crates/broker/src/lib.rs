@@ -65,6 +65,7 @@ mod receipt;
 mod record;
 mod registry;
 mod request;
+mod roll;
 mod rooms;
 mod round;
 mod scan;

@@ -106,7 +106,7 @@ impl Producer {
         tracker: &TaskTracker,
     ) -> Self {
         let (submissions, receiver) = mpsc::channel(config.capacity);
-        let batcher = Batcher::new(redis, queue.clone(), args, config, receiver);
+        let batcher = Batcher::new(redis, queue.clone(), args, config, receiver, tracker);
         tracker.spawn(batcher.run());
         Self { queue, submissions }
     }

@@ -12,6 +12,7 @@ use protocol::{
 use crate::{
     Error, Keys, Redis,
     pairs::pairs,
+    roll,
     script::{PAUSE_SCHEDULE, PUT_SCHEDULE, REMOVE_SCHEDULE},
 };
 
@@ -93,10 +94,7 @@ impl Schedules {
             _ => Put::Updated,
         };
         // A queue with schedules is one, also before its first job.
-        let mut cmd = redis::cmd("SADD");
-        cmd.arg(Keys::queues(self.redis.prefix()))
-            .arg(schedule.queue.as_str());
-        self.redis.query::<i64>(&cmd).await?;
+        roll::enter(&self.redis, &schedule.queue).await?;
         Ok(put)
     }
 

@@ -3,6 +3,11 @@
 use std::sync::Arc;
 
 use protocol::{Durability, QueueName};
+use tokio::sync::Notify;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -10,7 +15,7 @@ use crate::{
     call::Call,
     durable::Durable,
     producer::Submission,
-    receipt,
+    receipt, roll,
     script::{self, ENQUEUE},
     span,
 };
@@ -21,8 +26,12 @@ pub(crate) struct Storage {
     durable: Durable,
     writer: Arc<Writer>,
     config: ProducerConfig,
-    /// Whether the queue's name is known to be in the set of queues.
+    /// Whether the queue's name is known to be on the roll of queues.
     registered: bool,
+    /// Told when it is.
+    named: Arc<Notify>,
+    /// Ends the task that keeps it there.
+    _stop: DropGuard,
     /// Whether Redis could not be reached last time; so that an outage is logged once.
     down: bool,
 }
@@ -87,7 +96,15 @@ impl Storage {
         queue: QueueName,
         args: QueueArgs,
         config: ProducerConfig,
+        tracker: &TaskTracker,
     ) -> Self {
+        let (named, stop) = (Arc::<Notify>::default(), CancellationToken::new());
+        tracker.spawn(keep_named(
+            redis.clone(),
+            queue.clone(),
+            Arc::clone(&named),
+            stop.clone(),
+        ));
         let keys = Keys::new(redis.prefix(), queue);
         Self {
             durable: Durable::new(redis.clone(), config.durability, config.replicas),
@@ -95,6 +112,8 @@ impl Storage {
             redis,
             config,
             registered: false,
+            named,
+            _stop: stop.drop_guard(),
             down: false,
         }
     }
@@ -183,16 +202,23 @@ impl Storage {
         call: &Call<'_>,
     ) -> Result<Vec<redis::Value>, Error> {
         if !self.registered {
-            let mut cmd = redis::cmd("SADD");
-            cmd.arg(Keys::queues(self.redis.prefix()))
-                .arg(self.queue().as_str());
-            self.redis.query::<i64>(&cmd).await?;
+            roll::enter(&self.redis, self.queue()).await?;
             self.registered = true;
+            self.named.notify_one();
         }
         let spans = span::enqueue(&self.config.spans, jobs);
         let rows = self.durable.script(call).await;
         rows.inspect_err(|error| span::not_stored(&spans, error))
     }
+}
+
+/// Keeps a queue on the roll once it is there.
+async fn keep_named(redis: Redis, queue: QueueName, named: Arc<Notify>, stop: CancellationToken) {
+    let keep = async {
+        named.notified().await;
+        roll::keep(&redis, &queue).await;
+    };
+    stop.run_until_cancelled(keep).await;
 }
 
 /// Tells submitters that their jobs are not taken.

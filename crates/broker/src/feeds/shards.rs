@@ -1,7 +1,8 @@
 //! Feeds of a Cluster: those of a queue, or of a namespace of rooms, lie in one slot and are followed together over a
 //! connection of their own, so that a node that is lost is no concern of others.
 //!
-//! Says that feeds are followed as long as any are: one lost node is no reason to send clients away.
+//! Says that feeds are followed once all are that were wanted from the beginning, since who is let in then must miss
+//! nothing; and from there on as long as any are: one lost node is no reason to send clients away.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,8 +29,14 @@ pub(super) async fn run(
     listener: impl Listener,
     stop: CancellationToken,
 ) {
+    let first = wanted.take();
+    let awaited = first
+        .iter()
+        .filter(|(_, on)| **on)
+        .map(|(feed, _)| Arc::clone(feed.shared_base()));
     let shared = Shared(Arc::new(Mutex::new(All {
         listener,
+        awaited: awaited.collect(),
         live: HashSet::new(),
         told: FollowState::Away,
     })));
@@ -56,29 +63,31 @@ pub(super) async fn run(
     };
     let home: Arc<str> = "".into();
     let _home = begin(&home, &mut running);
+    let mut changes = first;
     loop {
-        tokio::select! {
-            () = wanted.changed.notified() => {
-                for (feed, on) in wanted.take() {
-                    let base = feed.shared_base();
-                    if on {
-                        let part = parts
-                            .entry(Arc::clone(base))
-                            .or_insert_with(|| begin(base, &mut running));
-                        part.feeds.follow(&feed);
-                        part.followed.insert(feed);
-                        continue;
-                    }
-                    let Some(part) = parts.get_mut(base) else { continue };
-                    part.feeds.leave(&feed);
-                    part.followed.remove(&feed);
-                    if part.followed.is_empty() {
-                        part.stop.cancel();
-                        parts.remove(base);
-                        shared.lock().state(base, FollowState::Away);
-                    }
-                }
+        for (feed, on) in changes.drain() {
+            let base = feed.shared_base();
+            if on {
+                let part = parts
+                    .entry(Arc::clone(base))
+                    .or_insert_with(|| begin(base, &mut running));
+                part.feeds.follow(&feed);
+                part.followed.insert(feed);
+                continue;
             }
+            let Some(part) = parts.get_mut(base) else {
+                continue;
+            };
+            part.feeds.leave(&feed);
+            part.followed.remove(&feed);
+            if part.followed.is_empty() {
+                part.stop.cancel();
+                parts.remove(base);
+                shared.lock().left(base);
+            }
+        }
+        tokio::select! {
+            () = wanted.changed.notified() => changes = wanted.take(),
             Some(()) = running.next(), if !running.is_empty() => {}
             () = stop.cancelled() => return,
         }
@@ -88,6 +97,8 @@ pub(super) async fn run(
 /// The one listener, and which parts are followed.
 struct All<L> {
     listener: L,
+    /// Parts that were wanted from the beginning and never were followed.
+    awaited: HashSet<Arc<str>>,
     live: HashSet<Arc<str>>,
     told: FollowState,
 }
@@ -95,10 +106,25 @@ struct All<L> {
 impl<L: Listener> All<L> {
     fn state(&mut self, base: &Arc<str>, state: FollowState) {
         match state {
-            FollowState::Live => self.live.insert(Arc::clone(base)),
-            FollowState::Away => self.live.remove(base),
-        };
-        let all = if self.live.is_empty() {
+            FollowState::Live => {
+                self.awaited.remove(base);
+                self.live.insert(Arc::clone(base));
+            }
+            FollowState::Away => {
+                self.live.remove(base);
+            }
+        }
+        self.tell();
+    }
+
+    /// A part is not wanted any more.
+    fn left(&mut self, base: &Arc<str>) {
+        self.awaited.remove(base);
+        self.state(base, FollowState::Away);
+    }
+
+    fn tell(&mut self) {
+        let all = if self.live.is_empty() || !self.awaited.is_empty() {
             FollowState::Away
         } else {
             FollowState::Live

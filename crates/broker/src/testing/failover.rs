@@ -1,6 +1,7 @@
 //! Takes single servers of a test's Redis away, and looks whether another has taken their place.
 
 use nix::sys::signal::Signal;
+use redis::FromRedisValue;
 
 use super::{TestRedis, Topology, server_alone, until};
 use crate::Redis;
@@ -23,6 +24,14 @@ impl TestRedis {
             .find_map(|line| line.strip_prefix("tcp_port:"))?;
         let port: u16 = port.trim().parse().ok()?;
         (0..self.holders()).find(|n| self.port(*n) == port)
+    }
+
+    /// Sends a raw command that is about a server to the one that is the primary of a key.
+    pub async fn command_where<T: FromRedisValue>(&self, key: &str, words: &[&str]) -> T {
+        let mut cmd = redis::cmd(words[0]);
+        cmd.arg(&words[1..]);
+        let answer = self.connect("raw").query_at(key, &cmd).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// Ends one of the servers that hold data as a power failure would.

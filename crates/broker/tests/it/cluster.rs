@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use broker::{
-    FollowState, Inspector, Maintenance, Preflight, Producer, ProducerConfig, QueueArgs, Redis,
-    follow,
+    Envelope, Feed, Feeds, FollowState, Inspector, Listener, Maintenance, Position, Preflight,
+    Producer, ProducerConfig, QueueArgs, Redis, follow,
     testing::{TestRedis, Topology, until},
 };
 use protocol::{Channel, Durability, Job, JobOptions, JobState, Kind, QueueName, Topic};
@@ -101,6 +101,48 @@ async fn queues_lie_on_all_shards_and_are_followed_there() {
         let keys: i64 = server.command_at(n, &["DBSIZE"]).await;
         assert!(keys > 0, "shard {n} has nothing");
     }
+    stop.cancel();
+}
+
+/// How many feeds had begun when it was said that all are followed.
+struct Begun {
+    feeds: usize,
+    live: mpsc::Sender<usize>,
+}
+
+impl Listener for Begun {
+    fn begins(&mut self, _feed: &Feed, _at: &Position) {
+        self.feeds += 1;
+    }
+
+    fn events(&mut self, _feed: &Feed, _events: &[Envelope<'_>]) {}
+
+    fn moved(&mut self, _feed: &Feed, _to: &Position, _lost: bool) {}
+
+    fn state(&mut self, state: FollowState) {
+        if state == FollowState::Live {
+            self.live.try_send(self.feeds).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn feeds_of_all_shards_are_followed_before_that_is_said() {
+    let server = start().await;
+    let tracker = TaskTracker::new();
+    let stop = CancellationToken::new();
+    let feeds = Feeds::default();
+    for queue in queues() {
+        let channel = Channel {
+            queue: QueueName::new(&queue).unwrap(),
+            topic: Topic::new("lobby").unwrap(),
+        };
+        feeds.follow(&Feed::topic("test", &channel));
+    }
+    let (live, mut told) = mpsc::channel(100);
+    let begun = Begun { feeds: 0, live };
+    tracker.spawn(feeds.run(server.connect("test"), begun, stop.clone()));
+    assert_eq!(told.recv().await, Some(queues().len()));
     stop.cancel();
 }
 

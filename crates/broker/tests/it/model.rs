@@ -18,7 +18,7 @@ mod stored;
 mod tally;
 mod world;
 
-use broker::testing::TestRedis;
+use broker::testing::{TestRedis, Topology};
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy},
@@ -137,6 +137,12 @@ async fn end(world: &mut World<'_>) -> Fits {
     Ok(())
 }
 
+/// All that is there is read in one step, and heard over one connection: a single Redis, whatever others have.
+async fn one(append_only: &str) -> TestRedis {
+    let options = ["--appendonly", append_only, "--appendfsync", "always"];
+    TestRedis::start_as(Topology::One, &options).await
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -147,14 +153,14 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn a_queue_does_as_its_model() {
     let runtime = runtime();
-    let server = runtime.block_on(TestRedis::start());
+    let server = runtime.block_on(one("no"));
     run(server, &runtime, from_env("MODEL_CASES", 48), op::op());
 }
 
 #[test]
 fn a_queue_whose_redis_crashes_does_as_its_model() {
     let runtime = runtime();
-    let server = runtime.block_on(TestRedis::durable());
+    let server = runtime.block_on(one("yes"));
     run(
         server,
         &runtime,

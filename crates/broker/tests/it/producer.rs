@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use broker::{Producer, ProducerConfig, QueueArgs, SubmitError, testing::TestRedis};
+use broker::{
+    Producer, ProducerConfig, QueueArgs, SubmitError,
+    testing::{TestRedis, until},
+};
 use futures_util::future::join_all;
 use protocol::{InvalidJob, JobOptions, QueueName};
 use tokio_util::task::TaskTracker;
@@ -99,6 +102,36 @@ async fn a_submitter_is_told_when_redis_does_not_come() {
     );
     let submit = producer.submit(Producer::new_id(), job("1", JobOptions::default()));
     assert_eq!(submit.await.unwrap_err(), SubmitError::Unconfirmed);
+}
+
+/// Waits until the queue is found, has its name lost, and waits until it is found again.
+async fn found_again(rig: &Rig) {
+    let found = async || {
+        until("the queue is found", async || {
+            let found = rig.inspector.queues().await.unwrap();
+            (found == [rig.queue.clone()]).then_some(())
+        })
+        .await;
+    };
+    found().await;
+    let _: u64 = rig.server.command(&["DEL", "test:queues"]).await;
+    found().await;
+}
+
+#[tokio::test]
+async fn a_queue_whose_name_was_lost_is_found_again_although_nothing_is_handed_in() {
+    let rig = Rig::new().await;
+    rig.submit("1", JobOptions::default()).await;
+    found_again(&rig).await;
+}
+
+#[tokio::test]
+async fn a_queue_with_a_worker_is_found_without_any_job() {
+    let rig = Rig::new().await;
+    let setup = crate::rig::Setup::default();
+    let worker = rig.worker("w", setup, async |_, _| Ok("0".into()));
+    found_again(&rig).await;
+    worker.stop().await;
 }
 
 #[tokio::test]

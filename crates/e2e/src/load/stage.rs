@@ -145,9 +145,14 @@ impl Stage {
     }
 }
 
+/// What Redis says of itself: the server that has the queue which the plain protocol uses.
+pub(crate) async fn info(redis: &TestRedis, section: &str) -> String {
+    redis.command_where("dwb{chat}:", &["INFO", section]).await
+}
+
 /// Redis says itself which process it is.
 pub(crate) async fn redis_pid(redis: &TestRedis) -> u32 {
-    let info: String = redis.command(&["INFO", "server"]).await;
+    let info = info(redis, "server").await;
     let pid = info
         .lines()
         .find_map(|line| line.strip_prefix("process_id:"));

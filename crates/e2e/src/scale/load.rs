@@ -104,7 +104,7 @@ impl Load {
 
     /// A number out of Redis' own report.
     pub(super) async fn info(&self, section: &str, field: &str) -> f64 {
-        let info: String = self.system.redis.command(&["INFO", section]).await;
+        let info = crate::load::info(&self.system.redis, section).await;
         let line = info
             .lines()
             .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));

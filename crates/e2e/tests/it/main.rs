@@ -12,6 +12,7 @@ mod autobahn;
 mod browser;
 mod collector;
 mod dashboard;
+mod failover;
 mod faults;
 mod flow;
 mod harness;

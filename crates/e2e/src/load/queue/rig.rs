@@ -110,7 +110,7 @@ impl Rig {
 
     /// A number out of Redis' own report.
     pub(super) async fn redis(&self, section: &str, field: &str) -> anyhow::Result<f64> {
-        let info: String = self.stage.system.redis.command(&["INFO", section]).await;
+        let info = crate::load::info(&self.stage.system.redis, section).await;
         info.lines()
             .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
             .and_then(|value| value.trim().parse().ok())
