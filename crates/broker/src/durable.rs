@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::Durability;
-use redis::{FromRedisValue, aio::MultiplexedConnection};
+use redis::FromRedisValue;
 
 use crate::{
     Error, Redis,
@@ -80,24 +80,24 @@ impl Durable {
 
 async fn run<T: FromRedisValue>(link: &mut Link, how: How, call: &Call<'_>) -> Result<T, Error> {
     let value = link.script(call).await.map_err(Error::Command)?;
-    reach(link.connection(), how).await?;
+    reach(link, how).await?;
     Ok(value)
 }
 
-async fn reach(connection: &mut MultiplexedConnection, how: How) -> Result<(), Error> {
+async fn reach(link: &mut Link, how: How) -> Result<(), Error> {
     let millis = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
     let reached = match how {
         How::Always => true,
         How::WaitAof => {
             let mut cmd = redis::cmd("WAITAOF");
             cmd.arg(1).arg(0).arg(millis);
-            let (local, _): (u32, u32) = Redis::query_on(connection, &cmd).await?;
+            let (local, _): (u32, u32) = link.query(&cmd).await.map_err(Error::Command)?;
             local >= 1
         }
         How::Wait(replicas) => {
             let mut cmd = redis::cmd("WAIT");
             cmd.arg(replicas).arg(millis);
-            Redis::query_on::<u32>(connection, &cmd).await? >= replicas
+            link.query::<u32>(&cmd).await.map_err(Error::Command)? >= replicas
         }
     };
     if reached {

@@ -63,6 +63,7 @@ mod pulse;
 mod receipt;
 mod record;
 mod registry;
+mod reign;
 mod request;
 mod rooms;
 mod round;
