@@ -59,7 +59,8 @@ impl Durable {
             return self.redis.script(call).await;
         }
         // Whatever fails, what the connection has written is not known any more: the next call has another.
-        let (mut link, how) = if let Some(own) = self.own.take() {
+        let own = self.own.take().filter(|(link, _)| link.stands());
+        let (mut link, how) = if let Some(own) = own {
             own
         } else {
             let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
