@@ -1,6 +1,6 @@
 //! The peers of the benchmark do the work that they are measured by.
 
-use broker::testing::TestRedis;
+use broker::testing::{TestRedis, Topology};
 use e2e::{
     Client,
     bench::peers::{Heard, Peers, Publication, Queue, QueueTask, Relay, Running, Wanted},
@@ -18,13 +18,18 @@ fn peers() -> Peers {
     Peers::install(&Peers::folder(), Wanted::default())
 }
 
+/// The peers know one server, whatever others are tested on.
+async fn redis() -> TestRedis {
+    TestRedis::start_as(Topology::One, &["--appendonly", "no"]).await
+}
+
 fn names(running: &Running) -> Vec<&'static str> {
     running.pids().into_iter().map(|(name, _)| name).collect()
 }
 
 #[tokio::test]
 async fn the_seeds_stack_relays_the_text_and_the_result_to_everyone() {
-    let redis = TestRedis::start().await;
+    let redis = redis().await;
     let seed = peers().seed(&redis.url()).await.unwrap();
     assert_eq!(names(&seed), ["worker", "server"]);
     let mut sender = Client::connect(seed.port()).await;
@@ -42,7 +47,7 @@ async fn the_seeds_stack_relays_the_text_and_the_result_to_everyone() {
 }
 
 async fn a_queue_says_what_its_task_took(queue: Queue) {
-    let redis = TestRedis::start().await;
+    let redis = redis().await;
     let task = QueueTask {
         jobs: 2_000,
         concurrency: 100,
@@ -84,7 +89,7 @@ async fn publish(redis: &TestRedis, publication: Publication) {
 }
 
 async fn a_relay_delivers_what_is_published(relay: Relay) {
-    let redis = TestRedis::start().await;
+    let redis = redis().await;
     let server = peers().relay(relay, &redis.url()).await.unwrap();
     assert_eq!(names(&server), ["server"]);
     let url = format!("ws://127.0.0.1:{}{}", server.port(), relay.path());
