@@ -5,7 +5,7 @@
 //! connection therefore asks again (`reign.rs`).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -26,6 +26,8 @@ use crate::{Error, address};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long others are waited for when one has answered.
 const GRACE: Duration = Duration::from_millis(200);
+/// For how long one that did not answer is not asked again, and does not count.
+const REST: Duration = Duration::from_secs(5);
 
 /// Host and port of a server.
 pub(crate) type Place = (String, u16);
@@ -48,6 +50,8 @@ struct Sentinel {
     client: Client,
     /// Kept, since it is asked often.
     connection: Mutex<Option<MultiplexedConnection>>,
+    /// When it did not answer last.
+    silent: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -79,6 +83,7 @@ impl Sentinels {
         let sentinel = |client| Sentinel {
             client,
             connection: Mutex::default(),
+            silent: Mutex::default(),
         };
         let sentinels = clients.into_iter().map(sentinel).collect();
         Self {
@@ -169,8 +174,17 @@ impl Sentinels {
 impl Panel {
     /// Asks all of them. Of two places for which as many speak, the known one is it.
     async fn ask(&self, known: Option<&Place>) -> Result<Place, RedisError> {
-        let asked = self.sentinels.iter().map(|one| one.ask(&self.primary));
-        let mut answers: FuturesUnordered<_> = asked.collect();
+        let mut asked: Vec<&Sentinel> = self.sentinels.iter().filter(|one| !one.rests()).collect();
+        if asked.is_empty() {
+            asked.extend(&self.sentinels);
+        }
+        let count = asked.len();
+        let ask = |n: usize| {
+            let answer = asked[n].ask(&self.primary);
+            async move { (n, answer.await) }
+        };
+        let mut answers: FuturesUnordered<_> = (0..count).map(ask).collect();
+        let mut silent: HashSet<usize> = (0..count).collect();
         let mut votes = HashMap::new();
         let mut failure = None;
         loop {
@@ -180,23 +194,27 @@ impl Panel {
                 let next = tokio::time::timeout(GRACE, answers.next());
                 next.await.ok().flatten()
             };
-            let place = match next {
-                None => break,
-                Some(Ok(Some(place))) => place,
-                Some(Ok(None)) => {
-                    failure.get_or_insert_with(|| unknown(&self.primary));
-                    continue;
+            let Some((n, answer)) = next else { break };
+            match answer {
+                Ok(place) => {
+                    silent.remove(&n);
+                    let Some(place) = place else {
+                        failure.get_or_insert_with(|| unknown(&self.primary));
+                        continue;
+                    };
+                    let votes = votes.entry(place.clone()).or_insert(0_usize);
+                    *votes += 1;
+                    if *votes > count / 2 {
+                        return Ok(place);
+                    }
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     failure.get_or_insert(error);
-                    continue;
                 }
-            };
-            let count = votes.entry(place.clone()).or_insert(0_usize);
-            *count += 1;
-            if *count > self.sentinels.len() / 2 {
-                return Ok(place);
             }
+        }
+        for n in silent {
+            asked[n].rest();
         }
         let best = votes
             .into_iter()
@@ -209,6 +227,16 @@ impl Panel {
 }
 
 impl Sentinel {
+    fn rests(&self) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.is_some_and(|since| since.elapsed() < REST)
+    }
+
+    fn rest(&self) {
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        *silent = Some(Instant::now());
+    }
+
     async fn ask(&self, primary: &str) -> Result<Option<Place>, RedisError> {
         let kept = self.lock().clone();
         let mut connection = if let Some(connection) = kept {
