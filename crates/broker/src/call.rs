@@ -10,9 +10,11 @@ use std::{
 };
 
 use redis::{
-    Arg, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs,
-    aio::MultiplexedConnection,
+    Arg, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    ToRedisArgs, aio::MultiplexedConnection,
 };
+
+use crate::reign::Reign;
 
 /// How often a script is loaded anew for one call: twice would mean that Redis was started again meanwhile.
 const LOADS: usize = 3;
@@ -122,27 +124,54 @@ impl Call<'_> {
 pub(crate) struct Link {
     connection: MultiplexedConnection,
     clustered: bool,
+    /// How long its other end is the primary, where Sentinels say that.
+    reign: Option<Reign>,
     /// Not known before the first script.
     run: Arc<Mutex<Option<Run>>>,
 }
 
 impl Link {
     /// Whose other end is a node of a Cluster, or is not.
-    pub(crate) fn new(connection: MultiplexedConnection, clustered: bool) -> Self {
+    pub(crate) fn new(
+        connection: MultiplexedConnection,
+        clustered: bool,
+        reign: Option<Reign>,
+    ) -> Self {
         Self {
             connection,
             clustered,
+            reign,
             run: Arc::default(),
         }
     }
 
-    /// For other commands.
-    pub(crate) const fn connection(&mut self) -> &mut MultiplexedConnection {
-        &mut self.connection
+    /// Whether its other end is not known to have been replaced.
+    pub(crate) fn stands(&self) -> bool {
+        self.reign.as_ref().is_none_or(Reign::stands)
+    }
+
+    /// Sends a command.
+    pub(crate) async fn query<T: FromRedisValue>(&mut self, cmd: &Cmd) -> RedisResult<T> {
+        let call = cmd.query_async(&mut self.connection);
+        hold(self.reign.as_ref(), call).await
+    }
+
+    /// Sends several commands in one round trip.
+    pub(crate) async fn pipeline<T: FromRedisValue>(
+        &mut self,
+        pipeline: &Pipeline,
+    ) -> RedisResult<T> {
+        let call = pipeline.query_async(&mut self.connection);
+        hold(self.reign.as_ref(), call).await
     }
 
     /// Runs a script.
     pub(crate) async fn script<T: FromRedisValue>(&mut self, call: &Call<'_>) -> RedisResult<T> {
+        let reign = self.reign.clone();
+        hold(reign.as_ref(), self.run_script(call)).await
+    }
+
+    async fn run_script<T: FromRedisValue>(&mut self, call: &Call<'_>) -> RedisResult<T> {
         let known = self.lock().clone();
         let mut run = match known {
             Some(run) => run,
@@ -183,6 +212,18 @@ impl Link {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Run>> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where Sentinels can put another in its place, an answer counts only while they have not.
+async fn hold<T>(
+    reign: Option<&Reign>,
+    call: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    match reign {
+        None => call.await,
+        // On the heap, so that calls of other topologies carry nothing of it.
+        Some(reign) => Box::pin(reign.hold(call)).await,
     }
 }
 

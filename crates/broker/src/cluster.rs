@@ -212,7 +212,7 @@ async fn ask(node: &Node) -> Result<Vec<Range>, Error> {
     let sent = Instant::now();
     let mut cmd = redis::cmd("CLUSTER");
     cmd.arg("SLOTS");
-    let result: Result<Value, RedisError> = cmd.query_async(link.connection()).await;
+    let result: Result<Value, RedisError> = link.query(&cmd).await;
     node.judge(number, sent, result.as_ref().err()).await;
     let answer = result.map_err(|error| match error.code() {
         Some("ERR") => Error::Unsupported(format!(

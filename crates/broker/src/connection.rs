@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use prometheus_client::registry::Registry;
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, aio::MultiplexedConnection};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
 use tokio::time::Instant;
 
 use crate::{
@@ -200,14 +200,6 @@ impl Redis {
         self.send(request.key(), request).await
     }
 
-    /// Sends one command whose answer may take `wait` longer than usual, on a connection of one's own.
-    pub(crate) async fn query_on<T: FromRedisValue>(
-        connection: &mut MultiplexedConnection,
-        cmd: &Cmd,
-    ) -> Result<T, Error> {
-        cmd.query_async(connection).await.map_err(Error::Command)
-    }
-
     /// Runs a script.
     pub(crate) async fn script<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, Error> {
         self.send(call.key(), Request::Script(call)).await
@@ -226,7 +218,7 @@ impl Redis {
         if opened.is_err() {
             self.doubt();
         }
-        Ok(Link::new(opened?, self.is_cluster()))
+        opened
     }
 
     /// A connection of one's own to the server that has a key, for subscriptions to channels of its queue or namespace; of

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::Durability;
-use redis::{FromRedisValue, aio::MultiplexedConnection};
+use redis::FromRedisValue;
 
 use crate::{
     Error, Redis,
@@ -59,7 +59,8 @@ impl Durable {
             return self.redis.script(call).await;
         }
         // Whatever fails, what the connection has written is not known any more: the next call has another.
-        let (mut link, how) = if let Some(own) = self.own.take() {
+        let own = self.own.take().filter(|(link, _)| link.stands());
+        let (mut link, how) = if let Some(own) = own {
             own
         } else {
             let how = preflight::how(&self.redis, self.durability, self.replicas).await?;
@@ -80,24 +81,24 @@ impl Durable {
 
 async fn run<T: FromRedisValue>(link: &mut Link, how: How, call: &Call<'_>) -> Result<T, Error> {
     let value = link.script(call).await.map_err(Error::Command)?;
-    reach(link.connection(), how).await?;
+    reach(link, how).await?;
     Ok(value)
 }
 
-async fn reach(connection: &mut MultiplexedConnection, how: How) -> Result<(), Error> {
+async fn reach(link: &mut Link, how: How) -> Result<(), Error> {
     let millis = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
     let reached = match how {
         How::Always => true,
         How::WaitAof => {
             let mut cmd = redis::cmd("WAITAOF");
             cmd.arg(1).arg(0).arg(millis);
-            let (local, _): (u32, u32) = Redis::query_on(connection, &cmd).await?;
+            let (local, _): (u32, u32) = link.query(&cmd).await.map_err(Error::Command)?;
             local >= 1
         }
         How::Wait(replicas) => {
             let mut cmd = redis::cmd("WAIT");
             cmd.arg(replicas).arg(millis);
-            Redis::query_on::<u32>(connection, &cmd).await? >= replicas
+            link.query::<u32>(&cmd).await.map_err(Error::Command)? >= replicas
         }
     };
     if reached {

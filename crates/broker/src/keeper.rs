@@ -201,7 +201,7 @@ impl Keeper {
         let mut cmd = redis::cmd("BLPOP");
         cmd.arg(inbox).arg(BLOCK.as_secs());
         let popped: Option<(String, String)> =
-            Redis::query_on(connection.connection(), &cmd).await?;
+            connection.query(&cmd).await.map_err(Error::Command)?;
         Ok(popped.map(|(_, message)| message))
     }
 

@@ -64,6 +64,7 @@ mod pulse;
 mod receipt;
 mod record;
 mod registry;
+mod reign;
 mod request;
 mod roll;
 mod rooms;

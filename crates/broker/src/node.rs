@@ -11,13 +11,18 @@ use redis::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{Error, call::Link, meter::Meter, sentinel::Sentinels};
+use crate::{
+    Error,
+    call::Link,
+    meter::Meter,
+    reign::Reign,
+    sentinel::{Place, Sentinels},
+};
 
 /// How long one attempt to connect may take.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How a server is found each time that a connection is made.
-#[derive(Clone)]
 pub(crate) enum Reach {
     /// It is always in the same place.
     Fixed(Box<Client>),
@@ -59,7 +64,10 @@ impl Node {
 
     /// The same server, with a connection of its own.
     pub(crate) fn separate(&self) -> Self {
-        let reach = self.reach.clone();
+        let reach = match &self.reach {
+            Reach::Fixed(client) => Reach::Fixed(client.clone()),
+            Reach::Sentinels(sentinels) => Reach::Sentinels(Arc::new(sentinels.separate())),
+        };
         Self::new(reach, self.clustered, self.timeout, self.meter.clone())
     }
 
@@ -86,7 +94,9 @@ impl Node {
     pub(crate) async fn get(&self) -> Result<(u64, Link), Error> {
         let asked = Instant::now();
         let mut current = self.current.lock().await;
-        if let Some(connection) = &current.connection {
+        if let Some(connection) = &current.connection
+            && connection.stands()
+        {
             return Ok((current.number, connection.clone()));
         }
         // Those who waited while an attempt failed share its failure, or each would wait for one of its own.
@@ -98,8 +108,7 @@ impl Node {
         let again = current.number > 0 || current.failed.is_some();
         // On the heap, as all that is seldom done, so that every call has little to carry.
         match Box::pin(self.open(Duration::ZERO, again)).await {
-            Ok(connection) => {
-                let link = Link::new(connection, self.clustered);
+            Ok(link) => {
                 current.number += 1;
                 current.connection = Some(link.clone());
                 Ok((current.number, link))
@@ -149,12 +158,9 @@ impl Node {
 
     /// A connection of one's own, on which an answer may take `wait` longer than usual. `again` if it is one in place of
     /// another.
-    pub(crate) async fn open(
-        &self,
-        wait: Duration,
-        again: bool,
-    ) -> Result<MultiplexedConnection, Error> {
-        self.open_with(self.config(wait), again, Ok).await
+    pub(crate) async fn open(&self, wait: Duration, again: bool) -> Result<Link, Error> {
+        let (connection, reign) = self.connect(self.config(wait), again, Ok).await?;
+        Ok(Link::new(connection, self.clustered, reign))
     }
 
     /// The same with settings, to a server that is spoken to otherwise.
@@ -164,20 +170,37 @@ impl Node {
         again: bool,
         change: impl FnOnce(Client) -> Result<Client, RedisError>,
     ) -> Result<MultiplexedConnection, Error> {
+        let (connection, _) = self.connect(config, again, change).await?;
+        Ok(connection)
+    }
+
+    async fn connect(
+        &self,
+        config: AsyncConnectionConfig,
+        again: bool,
+        change: impl FnOnce(Client) -> Result<Client, RedisError>,
+    ) -> Result<(MultiplexedConnection, Option<Reign>), Error> {
         let result = async {
-            let client = change(self.client().await?).map_err(Error::Connect)?;
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-                .map_err(Error::Connect)
+            let (client, reign) = self.client().await?;
+            let client = change(client).map_err(Error::Connect)?;
+            let connecting = async {
+                let mut connection = client
+                    .get_multiplexed_async_connection_with_config(&config)
+                    .await?;
+                if let Reach::Sentinels(sentinels) = &self.reach {
+                    sentinels.confirm(&mut connection).await?;
+                }
+                Ok(connection)
+            };
+            let connection = match &reign {
+                Some(reign) => reign.hold(connecting).await,
+                None => connecting.await,
+            };
+            Ok((connection.map_err(Error::Connect)?, reign))
         }
         .await;
         self.meter.connected(result.is_ok(), again);
-        let mut connection = result?;
-        if let Reach::Sentinels(sentinels) = &self.reach {
-            sentinels.confirm(&mut connection).await?;
-        }
-        Ok(connection)
+        result
     }
 
     /// How connections are made whose answers may take `wait` longer than usual.
@@ -188,10 +211,14 @@ impl Node {
     }
 
     /// A connection of one's own, for subscriptions.
-    pub(crate) async fn pubsub(&self, again: bool) -> Result<PubSub, Error> {
+    pub(crate) async fn pubsub(&self, again: bool) -> Result<(PubSub, Option<Reign>), Error> {
         let connecting = async {
-            let client = self.client().await?;
-            client.get_async_pubsub().await.map_err(Error::Connect)
+            let (client, reign) = self.client().await?;
+            let connection = match &reign {
+                Some(reign) => reign.hold(client.get_async_pubsub()).await,
+                None => client.get_async_pubsub().await,
+            };
+            Ok((connection.map_err(Error::Connect)?, reign))
         };
         let result = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
         let result = result.unwrap_or_else(|_| Err(Error::Connect(timed_out())));
@@ -199,10 +226,15 @@ impl Node {
         result
     }
 
-    async fn client(&self) -> Result<Client, Error> {
+    async fn client(&self) -> Result<(Client, Option<Reign>), Error> {
         match &self.reach {
-            Reach::Fixed(client) => Ok(Client::clone(client)),
-            Reach::Sentinels(sentinels) => Box::pin(sentinels.primary()).await,
+            Reach::Fixed(client) => Ok((Client::clone(client), None)),
+            Reach::Sentinels(sentinels) => {
+                let asked = Box::pin(sentinels.primary(Instant::now())).await;
+                let place: Place = asked.map_err(Error::Connect)?;
+                let client = sentinels.client(place.clone())?;
+                Ok((client, Some(Reign::new(Arc::clone(sentinels), place))))
+            }
         }
     }
 }

@@ -28,8 +28,8 @@ impl<'a> Request<'a> {
 
     pub(crate) async fn send<T: FromRedisValue>(&self, link: &mut Link) -> RedisResult<T> {
         match self {
-            Self::Command(cmd) => cmd.query_async(link.connection()).await,
-            Self::Pipeline(pipeline) => pipeline.query_async(link.connection()).await,
+            Self::Command(cmd) => link.query(cmd).await,
+            Self::Pipeline(pipeline) => link.pipeline(pipeline).await,
             Self::Script(call) => link.script(call).await,
         }
     }

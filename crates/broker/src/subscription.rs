@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::{
     Error,
     node::{Node, timed_out},
+    reign::Reign,
 };
 
 /// How many channels one command subscribes to, or one round trip.
@@ -35,8 +36,16 @@ const WAITING_BYTES: usize = 32 * 1024 * 1024;
 
 /// A connection with subscriptions.
 pub(crate) enum Subscription {
-    Plain(Box<PubSubSink>, Box<PubSubStream>),
+    Plain(Plain),
     Sharded(Sharded),
+}
+
+/// The connection to the only server, or to the primary.
+pub(crate) struct Plain {
+    sink: Box<PubSubSink>,
+    stream: Box<PubSubStream>,
+    /// How long that is the primary, where Sentinels say so: one that was replaced has no more news.
+    reign: Option<Reign>,
 }
 
 /// The connection to one node of a Cluster.
@@ -60,8 +69,13 @@ struct State {
 impl Subscription {
     /// Hears what is published anywhere.
     pub(crate) async fn plain(node: &Node, again: bool) -> Result<Self, Error> {
-        let (sink, stream) = node.pubsub(again).await?.split();
-        Ok(Self::Plain(Box::new(sink), Box::new(stream)))
+        let (connection, reign) = node.pubsub(again).await?;
+        let (sink, stream) = connection.split();
+        Ok(Self::Plain(Plain {
+            sink: Box::new(sink),
+            stream: Box::new(stream),
+            reign,
+        }))
     }
 
     /// Hears what is published on channels whose slots a node has.
@@ -92,8 +106,8 @@ impl Subscription {
         for chunk in channels.chunks(CHANNELS) {
             let confirmed = async {
                 match self {
-                    Self::Plain(sink, _) if on => sink.subscribe(chunk).await,
-                    Self::Plain(sink, _) => sink.unsubscribe(chunk).await,
+                    Self::Plain(plain) if on => plain.sink.subscribe(chunk).await,
+                    Self::Plain(plain) => plain.sink.unsubscribe(chunk).await,
                     Self::Sharded(sharded) => sharded.set(chunk, on).await,
                 }
             };
@@ -108,7 +122,7 @@ impl Subscription {
     /// The next message. None when there will be no more: the connection is lost, or messages were.
     pub(crate) async fn next(&mut self) -> Option<Msg> {
         match self {
-            Self::Plain(_, stream) => stream.next().await,
+            Self::Plain(plain) => plain.next().await,
             Self::Sharded(sharded) => sharded.next().await,
         }
     }
@@ -116,6 +130,19 @@ impl Subscription {
     /// The next message, if one waits.
     pub(crate) fn ready(&mut self) -> Option<Msg> {
         self.next().now_or_never().flatten()
+    }
+}
+
+impl Plain {
+    async fn next(&mut self) -> Option<Msg> {
+        let Some(reign) = &self.reign else {
+            return self.stream.next().await;
+        };
+        tokio::select! {
+            biased;
+            message = self.stream.next() => message,
+            () = reign.over() => None,
+        }
     }
 }
 

@@ -85,10 +85,7 @@ async fn pop(
     };
     let mut cmd = redis::cmd("BLPOP");
     cmd.arg(key).arg(BLOCK.as_secs());
-    match cmd
-        .query_async::<Option<(String, String)>>(connection.connection())
-        .await
-    {
+    match connection.query::<Option<(String, String)>>(&cmd).await {
         Ok(popped) => (Some(connection), popped.is_some()),
         Err(_) => (None, false),
     }

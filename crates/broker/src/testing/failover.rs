@@ -1,9 +1,11 @@
 //! Takes single servers of a test's Redis away, and looks whether another has taken their place.
 
+use std::collections::HashMap;
+
 use nix::sys::signal::Signal;
 use redis::FromRedisValue;
 
-use super::{TestRedis, Topology, server_alone, until};
+use super::{TestRedis, Topology, server_alone, topology::PRIMARY, until};
 use crate::Redis;
 
 impl TestRedis {
@@ -96,10 +98,17 @@ impl TestRedis {
         }
     }
 
-    /// Whether every part answers: all slots have a primary, all replicas have caught up.
+    /// Whether every part answers: all slots have a primary, all replicas have caught up, and who watches over them could
+    /// replace any.
     pub async fn is_settled(&self) -> bool {
-        for server in &self.servers[..self.holders()] {
+        let (holders, sentinels) = self.servers.split_at(self.holders());
+        for server in holders {
             if !self.is_well(&server_alone(server)).await {
+                return false;
+            }
+        }
+        for sentinel in sentinels {
+            if !knows_all(&server_alone(sentinel), holders.len(), sentinels.len()).await {
                 return false;
             }
         }
@@ -131,4 +140,18 @@ impl TestRedis {
             Topology::Cluster { primaries, .. } => primaries,
         }
     }
+}
+
+/// Whether a Sentinel knows all replicas, of which it hears every ten seconds, and all others of its kind. Without them it
+/// finds nobody to put in the place of a primary, or nobody who agrees, and tries that again only after twenty.
+async fn knows_all(sentinel: &Redis, holders: usize, sentinels: usize) -> bool {
+    let mut cmd = redis::cmd("SENTINEL");
+    cmd.arg("MASTER").arg(PRIMARY);
+    let Ok(said) = sentinel.ask::<HashMap<String, String>>(&cmd).await else {
+        return false;
+    };
+    let is = |name: &str, value: &str| said.get(name).is_some_and(|said| said == value);
+    is("flags", "master")
+        && is("num-slaves", &(holders - 1).to_string())
+        && is("num-other-sentinels", &(sentinels - 1).to_string())
 }

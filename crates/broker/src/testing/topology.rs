@@ -10,7 +10,7 @@ use super::server::Server;
 /// How many slots a Cluster has.
 pub(super) const SLOTS: usize = 16_384;
 /// What the Sentinels call the primary.
-const PRIMARY: &str = "main";
+pub(super) const PRIMARY: &str = "main";
 
 /// How a test's Redis is made up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,5 +33,6 @@ mod rig;
 mod rooms;
 mod scan;
 mod schedules;
+mod sentinel;
 mod stop;
 mod tls;

@@ -47,6 +47,8 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+        // Other than these, copies are not inherited: a Redis that is started later would keep the terminal open.
+        let [master, slave] = [master, slave].map(|end| end.try_clone().unwrap());
         let before = tcgetattr(&slave).unwrap();
         let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command

@@ -61,9 +61,10 @@ pub(super) fn draw(view: &View, ink: Ink, area: Rect, buffer: &mut Buffer) {
 fn header(view: &View, ink: Ink, area: Rect, buffer: &mut Buffer) {
     let age = |at_ms| age::span(view.now.saturating_sub(at_ms));
     let (state, style) = match (&view.trouble, &view.seen) {
-        (Some(why), None) => (format!("{why}; trying again"), ink.trouble()),
+        // The reason comes last: it names all of Redis, and may be longer than the line.
+        (Some(why), None) => (format!("trying again: {why}"), ink.trouble()),
         (Some(why), Some(seen)) => (
-            format!("{why}; this is {} old; trying again", age(seen.at_ms)),
+            format!("this is {} old; trying again: {why}", age(seen.at_ms)),
             ink.trouble(),
         ),
         (None, None) => ("looking".to_owned(), ink.quiet()),
