@@ -76,7 +76,7 @@ impl Keeper {
             let all = async {
                 tokio::join!(self.beats(), self.listen(), self.enrol());
             };
-            over.run_until_cancelled(all).await;
+            over.run_until_cancelled(Box::pin(all)).await;
             let farewell = tokio::time::timeout(FAREWELL, self.beat(&[], true));
             if farewell.await.is_err() {
                 debug!(worker = self.worker, "no goodbye: Redis does not answer");
