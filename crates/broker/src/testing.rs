@@ -12,8 +12,7 @@ mod topology;
 mod users;
 
 use std::{
-    collections::BTreeSet,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     path::PathBuf,
     process::Command,
     sync::{Mutex, PoisonError},
@@ -129,6 +128,7 @@ impl TestRedis {
     pub async fn settled(&self) {
         let args = self.args("ping");
         until("Redis answers", async || {
+            self.servers.iter().for_each(Server::still_runs);
             Redis::new(&args).ok()?.ping().await.ok()
         })
         .await;
@@ -138,6 +138,7 @@ impl TestRedis {
         for server in &self.servers[..self.holders] {
             let redis = server_alone(server);
             until("all of Redis answers", async || {
+                server.still_runs();
                 let info: String = redis
                     .ask(redis::cmd("INFO").arg("replication"))
                     .await
@@ -323,14 +324,20 @@ pub fn tied(program: &str) -> Command {
 }
 
 /// A port that was free a moment ago, below those that the system gives to outgoing connections; another one each time.
+///
+/// No other test is given it as long as this process is there: it has the UDP port of that number, which nothing else
+/// wants. Or two Clusters that start at the same time would choose alike now and then.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    static GIVEN: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
     let mut rng = rand::rng();
     loop {
-        let port = rng.random_range(20_000..32_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
-            return port;
+        let place = ("127.0.0.1", rng.random_range(20_000..32_000));
+        if let Ok(mark) = UdpSocket::bind(place)
+            && TcpListener::bind(place).is_ok()
+        {
+            let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+            given.push(mark);
+            return place.1;
         }
     }
 }

@@ -1,13 +1,16 @@
 //! One process of a test's Redis: a server, a node of a Cluster, or a Sentinel.
 
 use std::{
-    fs::{File, create_dir_all},
+    fs::{File, create_dir_all, read_to_string},
     path::PathBuf,
     process::{Child, Stdio},
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
     unistd::Pid,
 };
 
@@ -79,8 +82,8 @@ impl Server {
             .arg("--dir")
             .arg(&self.folder)
             .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(Stdio::null());
+            .stdout(log.try_clone().expect("the log can be shared"))
+            .stderr(log);
         let process = command
             .spawn()
             .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
@@ -89,6 +92,19 @@ impl Server {
 
     pub(super) const fn runs(&self) -> bool {
         self.process.is_some()
+    }
+
+    /// Fails the test with what it said last, if it has ended by itself: to wait for it would be in vain.
+    pub(super) fn still_runs(&self) {
+        let Some(process) = &self.process else { return };
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid fits"));
+        // Whoever ends it waits for it as well.
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let status = waitid(Id::Pid(pid), look).expect("the process is ours");
+        if status != WaitStatus::StillAlive {
+            let log = read_to_string(self.folder.join("log")).unwrap_or_default();
+            panic!("Redis ended by itself, {status:?}:\n{log}");
+        }
     }
 
     /// Ends it as a power failure would.
@@ -109,5 +125,16 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::TestRedis;
+
+    #[tokio::test]
+    #[should_panic(expected = "no-such-option")]
+    async fn one_that_does_not_start_says_why() {
+        TestRedis::start_with(&["--no-such-option", "1"]).await;
     }
 }
