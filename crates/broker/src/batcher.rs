@@ -1,11 +1,8 @@
 //! The task that stores the jobs of a queue: while one batch is on its way to Redis, the next collects.
 
-use protocol::QueueName;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
 use crate::{
-    ProducerConfig, QueueArgs, Redis,
     call::Call,
     producer::Submission,
     storage::{Storage, Stored},
@@ -57,21 +54,12 @@ impl Next {
 }
 
 impl Batcher {
-    pub(crate) fn new(
-        redis: Redis,
-        queue: QueueName,
-        args: QueueArgs,
-        config: ProducerConfig,
-        receiver: mpsc::Receiver<Submission>,
-        tracker: &TaskTracker,
-    ) -> Self {
+    pub(crate) const fn new(storage: Storage, receiver: mpsc::Receiver<Submission>) -> Self {
+        let (jobs, bytes) = storage.bounds();
         Self {
             receiver,
-            bounds: Bounds {
-                jobs: config.max_batch,
-                bytes: config.max_batch_bytes,
-            },
-            storage: Storage::new(redis, queue, args, config, tracker),
+            storage,
+            bounds: Bounds { jobs, bytes },
         }
     }
 

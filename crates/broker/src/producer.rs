@@ -10,7 +10,10 @@ use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, batcher::Batcher};
+use crate::{
+    QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, batcher::Batcher,
+    storage::Storage,
+};
 
 /// How jobs are collected into batches.
 #[derive(Clone, Debug)]
@@ -106,8 +109,8 @@ impl Producer {
         tracker: &TaskTracker,
     ) -> Self {
         let (submissions, receiver) = mpsc::channel(config.capacity);
-        let batcher = Batcher::new(redis, queue.clone(), args, config, receiver, tracker);
-        tracker.spawn(batcher.run());
+        let storage = Storage::new(redis, queue.clone(), args, config, tracker);
+        tracker.spawn(Batcher::new(storage, receiver).run());
         Self { queue, submissions }
     }
 

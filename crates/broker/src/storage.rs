@@ -57,7 +57,7 @@ impl Writer {
 pub(crate) struct Stored {
     jobs: Vec<Submission>,
     rows: Vec<redis::Value>,
-    queue: QueueName,
+    writer: Arc<Writer>,
     durability: Durability,
 }
 
@@ -67,7 +67,7 @@ impl Stored {
         let Self {
             mut jobs,
             rows,
-            queue,
+            writer,
             durability,
         } = self;
         let mut epoch = String::new();
@@ -83,6 +83,7 @@ impl Stored {
                 }
             }
             Err(error) => {
+                let queue = writer.keys.queue();
                 error!(%queue, %error, jobs = jobs.len(), "jobs could not be stored");
                 refuse(&mut jobs, &SubmitError::Refused);
             }
@@ -123,6 +124,11 @@ impl Storage {
         Arc::clone(&self.writer)
     }
 
+    /// How many jobs a batch has at most, and after how many bytes it has no further one.
+    pub(crate) const fn bounds(&self) -> (usize, usize) {
+        (self.config.max_batch, self.config.max_batch_bytes)
+    }
+
     fn queue(&self) -> &QueueName {
         self.writer.keys.queue()
     }
@@ -144,7 +150,7 @@ impl Storage {
         Some(Stored {
             jobs,
             rows: rows?,
-            queue: self.queue().clone(),
+            writer: self.writer(),
             durability: self.durable.durability(),
         })
     }

@@ -39,6 +39,6 @@ pub use pace::Pace;
 pub use path::{Length, Path, PathFigures};
 pub use publisher::{Publish, Publisher};
 pub use queue::{NO_OP_KIND, Part, QueueFigures, QueueLoad};
-pub use stage::{Stage, StageArgs, redis};
-pub(crate) use stage::{info, redis_pid};
+pub use stage::{Stage, StageArgs};
+pub(crate) use stage::{info, on_disk, redis_pid};
 pub use usage::{Memory, Meter, Usage, Watched};

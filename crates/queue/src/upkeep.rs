@@ -8,6 +8,7 @@ use std::{
 };
 
 use broker::{Backoff, Error, Inspector, Maintenance, QueueArgs, Redis, Swept};
+use futures_util::StreamExt as _;
 use protocol::QueueName;
 use service::Check;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use crate::{Metrics, QueueStats, fault::sentence, pressure};
 
 /// How long the list of queues and their figures are good for. Measuring costs more commands than maintaining.
 const LOOK: Duration = Duration::from_secs(3);
+
+/// How many queues are maintained at a time: so many wait for a shard that does not answer, and the others go on.
+const AT_ONCE: usize = 16;
 
 /// Keeps all queues under a prefix in order.
 pub struct Upkeep {
@@ -33,6 +37,8 @@ pub struct Upkeep {
     /// Queues that can't be maintained although Redis answers; so that each is logged once.
     broken: HashSet<QueueName>,
     backoff: Backoff,
+    /// With which of the queues a round begins.
+    first: usize,
 }
 
 impl Upkeep {
@@ -49,6 +55,7 @@ impl Upkeep {
             pressed: None,
             broken: HashSet::new(),
             backoff: Backoff::default(),
+            first: 0,
         }
     }
 
@@ -67,7 +74,8 @@ impl Upkeep {
         soft.run_until_cancelled(rounds).await;
     }
 
-    /// One round: does all that there is to do now, and says what it was. Fails when Redis does not answer.
+    /// One round: does all that there is to do now, and says what it was. Fails when Redis does not answer, or a part of it;
+    /// what the other parts have is done all the same.
     pub async fn run_once(&mut self) -> Result<Swept, Error> {
         let result = self.round().await;
         match &result {
@@ -95,27 +103,13 @@ impl Upkeep {
     async fn round(&mut self) -> Result<Swept, Error> {
         // Without a queue the list is all that there is to ask for.
         let look = self.queues.is_empty() || self.looked.is_none_or(|at| at.elapsed() >= LOOK);
-        if look {
-            let queues = self.inspector.queues().await?;
-            if queues != self.queues {
-                self.pressed = None;
-            }
-            self.queues = queues;
-            self.broken.retain(|queue| self.queues.contains(queue));
+        let listed = if look { self.list().await } else { Ok(()) };
+        if listed.is_err() && self.queues.is_empty() {
+            return listed.map(|()| Swept::default());
         }
-        let mut all = Swept::default();
-        for queue in &self.queues {
-            let result = self.maintenance.run(queue).await;
-            let Some(swept) = tolerate(result, queue, &mut self.broken, &self.metrics)? else {
-                continue;
-            };
-            report(queue, swept);
-            self.metrics.swept(swept);
-            all.promoted += swept.promoted;
-            all.lost += swept.lost;
-            all.expired += swept.expired;
-            all.pruned += swept.pruned;
-        }
+        let swept = self.maintain().await;
+        listed?;
+        let swept = swept?;
         if look {
             self.measure().await?;
             self.looked = Some(Instant::now());
@@ -127,7 +121,52 @@ impl Upkeep {
             pressure.look(&self.inspector, &whole).await?;
             self.pressed = Some(Instant::now());
         }
-        Ok(all)
+        Ok(swept)
+    }
+
+    async fn list(&mut self) -> Result<(), Error> {
+        let queues = self.inspector.queues().await?;
+        if queues != self.queues {
+            self.pressed = None;
+        }
+        self.queues = queues;
+        self.broken.retain(|queue| self.queues.contains(queue));
+        Ok(())
+    }
+
+    /// In a Cluster one shard may be away and the others not. Ends early when as many queues as go at a time were not
+    /// reached: the next round begins with others.
+    async fn maintain(&mut self) -> Result<Swept, Error> {
+        let (later, sooner) = self.queues.split_at(self.first.min(self.queues.len()));
+        let order: Vec<_> = sooner.iter().chain(later).cloned().collect();
+        let maintenance = &self.maintenance;
+        let mut rounds = futures_util::stream::iter(order)
+            .map(async |queue| (maintenance.run(&queue).await, queue))
+            .buffer_unordered(AT_ONCE);
+        let mut all = Swept::default();
+        let mut away = Vec::new();
+        while away.len() < AT_ONCE
+            && let Some((result, queue)) = rounds.next().await
+        {
+            match tolerate(result, &queue, &mut self.broken, &self.metrics) {
+                Ok(Some(swept)) => {
+                    report(&queue, swept);
+                    self.metrics.swept(swept);
+                    all.promoted += swept.promoted;
+                    all.lost += swept.lost;
+                    all.expired += swept.expired;
+                    all.pruned += swept.pruned;
+                }
+                Ok(None) => {}
+                Err(error) => away.push(error),
+            }
+        }
+        drop(rounds);
+        let Some(error) = away.pop() else {
+            return Ok(all);
+        };
+        self.first = (self.first + AT_ONCE) % self.queues.len();
+        Err(error)
     }
 
     async fn measure(&self) -> Result<(), Error> {

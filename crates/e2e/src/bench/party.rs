@@ -336,7 +336,7 @@ impl Party {
 
 /// A Redis as all sides get it.
 async fn redis() -> TestRedis {
-    crate::load::redis("everysec").await
+    TestRedis::start_with(&crate::load::on_disk("everysec")).await
 }
 
 async fn watched(running: &Running, redis: &TestRedis) -> Vec<Watched> {

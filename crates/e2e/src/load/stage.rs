@@ -63,19 +63,25 @@ pub struct Stage {
     pub system: System,
 }
 
-/// Starts a Redis as docs/redis.md wants one. `sync` says when it has its append-only file on disk; `off` for no file.
-pub async fn redis(sync: &str) -> TestRedis {
-    if sync == "off" {
-        return TestRedis::start_with(&["--appendonly", "no"]).await;
-    }
-    let options = ["--appendonly", "yes", "--appendfsync", sync];
-    TestRedis::start_with(&[&options[..], &["--auto-aof-rewrite-min-size", "256mb"]].concat()).await
+/// The options of a Redis as docs/redis.md wants one. `sync` says when it has its append-only file on disk.
+pub(crate) const fn on_disk(sync: &str) -> [&str; 6] {
+    [
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        sync,
+        "--auto-aof-rewrite-min-size",
+        "256mb",
+    ]
 }
 
 impl Stage {
     /// Starts a Redis of its own and the whole system on it.
     pub async fn start(args: &StageArgs) -> Self {
-        let redis = redis(&args.appendfsync).await;
+        let redis = match args.appendfsync.as_str() {
+            "off" => TestRedis::start_with(&["--appendonly", "no"]).await,
+            sync => TestRedis::start_with(&on_disk(sync)).await,
+        };
         let mut worker = vec![
             format!("--concurrency={}", args.concurrency),
             format!("--prefetch={}", args.prefetch),

@@ -4,7 +4,7 @@
 //! could take if it had a machine of its own: half as much is twice as many. So that each is asked as it would be at its
 //! limit, all jobs wait before the first is run: batches are as large as they become.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use broker::{
@@ -17,7 +17,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_util::task::TaskTracker;
 
-use crate::{Settings, System, load::NO_OP_KIND};
+use crate::{
+    Settings, System,
+    load::{NO_OP_KIND, on_disk},
+};
 
 /// How many queues there are.
 const QUEUES: usize = 3;
@@ -60,12 +63,7 @@ async fn measure(shards: usize, each: usize) -> anyhow::Result<Shards> {
         replicas: 0,
         node_timeout_ms: 5_000,
     };
-    let options = [
-        ["--appendonly", "yes"],
-        ["--appendfsync", "everysec"],
-        ["--auto-aof-rewrite-min-size", "256mb"],
-    ];
-    let redis = TestRedis::start_as(topology, options.as_flattened()).await;
+    let redis = TestRedis::start_as(topology, &on_disk("everysec")).await;
     let names: Vec<_> = (0..QUEUES)
         .map(|n| name(&redis, n, n % shards))
         .collect::<Result<_, _>>()?;
@@ -193,7 +191,7 @@ impl Queue {
                 last = (totals.completed, Instant::now());
             }
             ensure!(last.1.elapsed() < PATIENCE, "nothing of {} ends", self.name);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use broker::{Error, QueueArgs, Swept, testing::PATIENCE};
+use broker::{
+    Error, QueueArgs, Swept,
+    testing::{PATIENCE, TestRedis, Topology},
+};
 use prometheus_client::registry::Registry;
-use protocol::JobOptions;
+use protocol::{JobOptions, JobState};
 use queue::{Metrics, Upkeep};
 use service::Readiness;
 
@@ -168,4 +171,45 @@ async fn queues_that_vanish_are_not_shown_any_more() {
     rounds_until(&mut upkeep, |swept| swept.is_ok()).await;
     assert!(readiness.is_ready());
     assert!(!metrics(&registry).contains("chat"));
+}
+
+#[tokio::test]
+async fn queues_of_other_shards_are_maintained_while_one_is_away() {
+    let topology = Topology::Cluster {
+        primaries: 2,
+        replicas: 0,
+        node_timeout_ms: 5_000,
+    };
+    let server = TestRedis::start_as(topology, &["--appendonly", "no"]).await;
+    let mut rig = Rig::over(server, "shards");
+    let on = |rig: &Rig, first: char, shard| {
+        let mut names = (0..100).map(|n| format!("{first}{n}"));
+        let name = names.find(|name| rig.server.would_own(&format!("{{{name}}}")) == shard);
+        name.expect("a name for the shard")
+    };
+    // The one that will be away comes first.
+    let (lost, kept) = (on(&rig, 'a', 0), on(&rig, 'b', 1));
+    let later = JobOptions {
+        delay_ms: 500,
+        ..JobOptions::default()
+    };
+    rig.submit(&lost, "done", "1", later.clone()).await;
+    let id = rig.submit(&kept, "done", "1", later).await;
+    let (mut upkeep, _registry, readiness) = upkeep(&rig, QueueArgs::default());
+    upkeep.run_once().await.unwrap();
+    rig.server.kill_one(0);
+    rounds_until(&mut upkeep, |swept| swept.is_err()).await;
+    assert!(!readiness.is_ready());
+    let promoted = async {
+        loop {
+            assert!(upkeep.run_once().await.is_err());
+            let job = rig.inspector.get(&name(&kept), id).await.unwrap().unwrap();
+            if job.state == JobState::Waiting {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, promoted)
+        .await
+        .expect("what is due in the other queue is promoted");
 }
