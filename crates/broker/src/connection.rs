@@ -14,6 +14,7 @@ use crate::{
     cluster::Cluster,
     meter::Meter,
     node::{Node, Reach},
+    partitions::Partitions,
     request::Request,
     slots::slot,
     subscription::Subscription,
@@ -34,6 +35,8 @@ struct Shared {
     servers: Servers,
     prefix: String,
     meter: Meter,
+    /// What is known of queues that are split.
+    partitions: Arc<Partitions>,
 }
 
 enum Servers {
@@ -61,14 +64,15 @@ impl Redis {
             }
         };
         let prefix = args.key_prefix.clone();
-        Ok(Self::of(servers, prefix, meter))
+        Ok(Self::of(servers, prefix, meter, Arc::default()))
     }
 
-    fn of(servers: Servers, prefix: String, meter: Meter) -> Self {
+    fn of(servers: Servers, prefix: String, meter: Meter, partitions: Arc<Partitions>) -> Self {
         let shared = Shared {
             servers,
             prefix,
             meter,
+            partitions,
         };
         Self {
             shared: Arc::new(shared),
@@ -85,6 +89,7 @@ impl Redis {
             servers,
             self.shared.prefix.clone(),
             self.shared.meter.clone(),
+            Arc::clone(&self.shared.partitions),
         )
     }
 
@@ -127,6 +132,11 @@ impl Redis {
         let request = Request::Command(&cmd);
         let (secs, micros): (u64, u64) = self.send(key.as_bytes(), request).await?;
         Ok(secs * 1000 + micros / 1000)
+    }
+
+    /// What is known of queues that are split.
+    pub(crate) fn partitions(&self) -> &Partitions {
+        &self.shared.partitions
     }
 
     /// What is measured of round trips and connections.
