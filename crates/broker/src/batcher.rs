@@ -63,8 +63,14 @@ impl Batcher {
         }
     }
 
-    /// Until nobody hands in any more, and all is stored.
-    pub(crate) async fn run(mut self) {
+    /// Gives back what it collects from.
+    pub(crate) fn into_receiver(self) -> mpsc::Receiver<Submission> {
+        self.receiver
+    }
+
+    /// Until nobody hands in any more and all is stored, or until jobs have to go elsewhere: gives those, with what was
+    /// to follow them, in their order.
+    pub(crate) async fn run(&mut self) -> Vec<Submission> {
         let mut next = Next::default();
         let mut last: Option<Stored> = None;
         loop {
@@ -74,7 +80,7 @@ impl Batcher {
                     stored.tell();
                 }
                 let Some(first) = self.receiver.recv().await else {
-                    break;
+                    return Vec::new();
                 };
                 next.push(first);
                 next.collect(&mut self.receiver, self.bounds);
@@ -92,6 +98,14 @@ impl Batcher {
                 }
             };
             (last, ()) = tokio::join!(biased; self.storage.store(jobs, call), meanwhile);
+            let mut moved = last.as_mut().map_or_else(Vec::new, Stored::take_moved);
+            if !moved.is_empty() {
+                if let Some(stored) = last {
+                    stored.tell();
+                }
+                moved.append(&mut next.jobs);
+                return moved;
+            }
         }
     }
 }

@@ -5,7 +5,10 @@
 //! into the older places, which from then on refuse. So what has a name is in one place, without a lock and without
 //! anybody who has to be there. The greatest generation that anybody knows is the one that holds.
 
+mod lanes;
 mod placement;
+mod route;
+mod router;
 
 use std::{
     collections::HashMap,
@@ -17,7 +20,9 @@ use tokio::sync::watch;
 
 use crate::{Error, Keys, Redis, script::LOOK};
 
+use placement::OF;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
+pub(crate) use router::Router;
 
 /// Of how many queues a placement is remembered.
 const REMEMBERED: usize = 4096;
@@ -85,31 +90,87 @@ impl Redis {
 
     /// Where a queue's topics are, read anew.
     pub async fn newest_placement(&self, queue: &QueueName) -> Result<Arc<Placement>, Error> {
-        let keys = Keys::new(self.prefix(), queue.clone());
+        let placement = match self.told(queue).await? {
+            Told::Placement(placement) => placement,
+            // It is a partition, which is not split itself.
+            Told::Partition { .. } => Placement::default(),
+        };
+        Ok(self.partitions().learn(queue, placement))
+    }
+
+    /// What a partition knows of placements.
+    async fn told(&self, partition: &QueueName) -> Result<Told, Error> {
+        let keys = Keys::new(self.prefix(), partition.clone());
         let mut cmd = redis::cmd("HGET");
         cmd.arg(keys.count()).arg("placement");
         let stored: Option<String> = self.query(&cmd).await?;
-        let placement = Placement::read(stored.as_deref().unwrap_or_default());
-        let placement =
-            placement.ok_or_else(|| Error::Stored(format!("the placement of {queue}")))?;
-        Ok(self.partitions().learn(queue, placement))
+        Told::read(stored.as_deref().unwrap_or_default())
+            .ok_or_else(|| Error::Stored(format!("the placement of {partition}")))
+    }
+
+    /// The newest placement that any partition of a queue knows: a failover may have taken it back where it was made.
+    /// Fails if this is no queue but a partition of one.
+    async fn restored_placement(&self, queue: &QueueName) -> Result<Arc<Placement>, Error> {
+        if let Told::Partition { of, .. } = self.told(queue).await? {
+            let why = format!("{queue} is a partition of {of}, and takes no jobs of its own");
+            return Err(Error::Unsupported(why));
+        }
+        let mut newest = self.newest_placement(queue).await?;
+        for index in 1..newest.held() {
+            let told = self.told(&partition(queue, index)?).await?;
+            if let Told::Partition { placement, of } = told
+                && of == queue.as_str()
+                && placement.generation() > newest.generation()
+            {
+                newest = self.partitions().learn(queue, placement);
+                self.look(queue, 0, Some(&newest), [""; 0]).await?;
+            }
+        }
+        Ok(newest)
     }
 
     /// Looks which keys a partition has, given as what follows the base of each. With a placement, the partition refuses
     /// from then on to create what an older one puts there.
     pub(crate) async fn look(
         &self,
-        partition: &QueueName,
+        queue: &QueueName,
+        index: u16,
         fence: Option<&Placement>,
         suffixes: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Vec<bool>, Error> {
-        let keys = Keys::new(self.prefix(), partition.clone());
+        let keys = Keys::new(self.prefix(), partition(queue, index)?);
         let mut call = LOOK.call(keys.base());
-        call.arg(fence.map_or_else(String::new, Placement::stored));
+        call.arg(fence.map_or_else(String::new, |fence| fence.at(queue, index)));
         for suffix in suffixes {
             call.arg(suffix.as_ref());
         }
         let found: String = self.script(&call).await?;
         Ok(found.bytes().map(|byte| byte == b'1').collect())
+    }
+}
+
+/// The name of a partition that exists, so that it is one.
+fn partition(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
+    partition_name(queue, index)
+        .map_err(|error| Error::Stored(format!("partition {index} of {queue}: {error}")))
+}
+
+/// What stands in a partition.
+enum Told {
+    /// In the first one, or in a queue that is not split.
+    Placement(Placement),
+    /// In another one.
+    Partition { placement: Placement, of: String },
+}
+
+impl Told {
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once(OF) {
+            None => Placement::read(text).map(Self::Placement),
+            Some((placement, of)) => Some(Self::Partition {
+                placement: Placement::read(placement)?,
+                of: of.to_owned(),
+            }),
+        }
     }
 }

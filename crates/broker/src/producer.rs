@@ -10,10 +10,7 @@ use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{
-    QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, batcher::Batcher,
-    storage::Storage,
-};
+use crate::{QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, partitions::Router};
 
 /// How jobs are collected into batches.
 #[derive(Clone, Debug)]
@@ -109,8 +106,14 @@ impl Producer {
         tracker: &TaskTracker,
     ) -> Self {
         let (submissions, receiver) = mpsc::channel(config.capacity);
-        let storage = Storage::new(redis, queue.clone(), args, config, tracker);
-        tracker.spawn(Batcher::new(storage, receiver).run());
+        let router = Router {
+            redis,
+            queue: queue.clone(),
+            args,
+            config,
+            tracker: tracker.clone(),
+        };
+        tracker.spawn(router.run(receiver));
         Self { queue, submissions }
     }
 

@@ -1,4 +1,4 @@
-//! Stores batches of jobs in Redis.
+//! Stores batches of jobs in Redis, in one partition.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     span,
 };
 
-/// Where the batches of one queue go, one after the other.
+/// Where the batches of one queue, or of one partition of it, go, one after the other.
 pub(crate) struct Storage {
     redis: Redis,
     durable: Durable,
@@ -40,6 +40,8 @@ pub(crate) struct Storage {
 pub(crate) struct Writer {
     keys: Keys,
     args: QueueArgs,
+    /// By which placement jobs come here, as scripts read it.
+    placement: String,
 }
 
 impl Writer {
@@ -47,11 +49,15 @@ impl Writer {
         let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
         call.arg(self.args.keep_key_secs.saturating_mul(1000))
             .arg(self.args.max_waiting)
-            .arg(self.args.max_waiting_bytes);
+            .arg(self.args.max_waiting_bytes)
+            .arg(&self.placement);
         batch::write(&mut call, jobs);
         call
     }
 }
+
+/// What a script answers about a job that has to go elsewhere.
+const ELSEWHERE: redis::Value = redis::Value::Int(-1);
 
 /// Jobs that are stored, and what Redis answered about each. Their submitters do not know yet.
 pub(crate) struct Stored {
@@ -62,6 +68,25 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// Takes out those that have to go elsewhere: the queue was split, or is split otherwise.
+    pub(crate) fn take_moved(&mut self) -> Vec<Submission> {
+        if !self.rows.contains(&ELSEWHERE) {
+            return Vec::new();
+        }
+        let (mut moved, mut stored) = (Vec::new(), Vec::new());
+        let rows = std::mem::take(&mut self.rows);
+        for (job, row) in std::mem::take(&mut self.jobs).into_iter().zip(rows) {
+            if row == ELSEWHERE {
+                moved.push(job);
+            } else {
+                stored.push(job);
+                self.rows.push(row);
+            }
+        }
+        self.jobs = stored;
+        moved
+    }
+
     /// Tells each submitter.
     pub(crate) fn tell(self) {
         let Self {
@@ -95,6 +120,7 @@ impl Storage {
     pub(crate) fn new(
         redis: Redis,
         queue: QueueName,
+        placement: String,
         args: QueueArgs,
         config: ProducerConfig,
         tracker: &TaskTracker,
@@ -109,7 +135,11 @@ impl Storage {
         let keys = Keys::new(redis.prefix(), queue);
         Self {
             durable: Durable::new(redis.clone(), config.durability, config.replicas),
-            writer: Arc::new(Writer { keys, args }),
+            writer: Arc::new(Writer {
+                keys,
+                args,
+                placement,
+            }),
             redis,
             config,
             registered: false,
@@ -228,7 +258,7 @@ async fn keep_named(redis: Redis, queue: QueueName, named: Arc<Notify>, stop: Ca
 }
 
 /// Tells submitters that their jobs are not taken.
-fn refuse(jobs: &mut Vec<Submission>, why: &SubmitError) {
+pub(crate) fn refuse(jobs: &mut Vec<Submission>, why: &SubmitError) {
     for job in jobs.drain(..) {
         (job.done)(Err(why.clone()));
     }

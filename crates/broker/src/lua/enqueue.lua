@@ -2,6 +2,15 @@
 -- always comes before its result. A job whose id is there already is left alone, which makes the batch safe to
 -- send again when its answer was lost.
 
+-- What came by an older placement than this partition knows may only go to what is here already: what is not may be
+-- elsewhere by now. A newer placement is remembered.
+local is_old = false
+if placed ~= placement then
+  local function generation(text) return tonumber(string.match(text, '^%d+')) or 0 end
+  is_old = placement == '!' or generation(placement) < generation(placed)
+  if not is_old then call('HSET', base .. 'count', 'placement', placement) end
+end
+
 max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes or max_bytes
 -- How full the queue is, what this script adds included.
 local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
@@ -16,7 +25,7 @@ local function is_full(tenant, bytes)
 end
 
 -- The reply of a job: what became of it (0 stored, 1 there already, 2 conflict, 3 full), its id, the epoch and
--- offset of its log, and of one that was there its state, result and error. Whoever guesses the id of another tenant's
+-- offset of its log, and of one that was there its state, result and error; or -1 if it has to go elsewhere. Whoever guesses the id of another tenant's
 -- job learns nothing of it.
 local function conflict(id) return { 2, id, '', 0, '', '', '' } end
 local function known(id, tenant, topic)
@@ -73,9 +82,12 @@ for _ = 1, groups do
     local bytes = #payload + #extra
     local more = options ~= '' and special(id, kind, tenant, payload, options)
     local key = job_key .. id
-    local there = (more or is_full(tenant, bytes)) and call('EXISTS', key) == 1
+    local there = (more or is_old or is_full(tenant, bytes)) and call('EXISTS', key) == 1
+    local claimed = more and (more.owner or more.conflict)
     if there then
       reply[i] = known(id, tenant, topic)
+    elseif is_old and not claimed and (own or call('EXISTS', base .. 'top:' .. topic) == 0) then
+      reply[i] = -1
     elseif more and more.conflict then
       reply[i] = conflict(id)
     elseif more and more.owner then

@@ -4,8 +4,13 @@
 -- Jobs come in groups that have in common: what they ask for (`n` nothing, `s` that it is said that they are there, `x`
 -- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and
 -- whether these are apart. `job.lua` says what a job is from its head on.
-local keep_key_ms, max_waiting, max_bytes, n, groups = number(), number(), number(), number(), number()
+--
+-- `placement` is by which placement the jobs came here, `!` if only because what they belong to is here already.
+local keep_key_ms, max_waiting, max_bytes, placement = number(), number(), number(), arg()
+local n, groups = number(), number()
 local HEADER = 8
+-- The placement that this partition knows.
+local placed
 -- What all jobs of this script have in common.
 local job_key, since, birth_epoch = base .. 'job:', ';' .. now_text .. ' ' .. born .. ' ', now_text .. born
 local function queued(id, kind, say)
@@ -19,9 +24,10 @@ local function begin_own_log(id, json)
 end
 
 repeat
-  local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued')
+  local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued', 'placement')
+  placed = counted[6] or ''
   local waiting, bytes, sequence = tonumber(counted[1]) or 0, tonumber(counted[2]) or 0, tonumber(counted[3]) or 0
-  if n > 512 or (tonumber(counted[4]) or 0) > 0 then break end
+  if n > 512 or (tonumber(counted[4]) or 0) > 0 or placed ~= placement then break end
   if waiting + call('ZCARD', base .. 'delayed') + n > max_waiting then break end
 
   local pairs_to_set, events, last, at, i = {}, {}, 0, cursor, 0

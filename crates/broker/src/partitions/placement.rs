@@ -4,6 +4,8 @@ use protocol::{NameError, QueueName};
 
 /// How many partitions a queue may have.
 pub const MAX_PARTITIONS: u16 = 64;
+/// What stands in a partition other than the first between the placement and the queue's name.
+pub(super) const OF: &str = " of ";
 /// How many numbers of partitions are remembered: that of now and those before it.
 const REMEMBERED: usize = 8;
 
@@ -51,6 +53,16 @@ impl Placement {
         }
         let counts = self.counts.iter().map(|count| format!(" {count}"));
         format!("{}{}", self.generation, counts.collect::<String>())
+    }
+
+    /// As it stands in a partition; one but the first says whose it is, for it is not split itself.
+    pub(crate) fn at(&self, queue: &QueueName, index: u16) -> String {
+        let stored = self.stored();
+        if index == 0 {
+            stored
+        } else {
+            format!("{stored}{OF}{queue}")
+        }
     }
 
     /// The next one, with another number of partitions, changed at a time. None, if too many numbers would have to be
