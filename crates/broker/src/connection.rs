@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use prometheus_client::registry::Registry;
+use protocol::QueueName;
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
 use tokio::time::Instant;
 
@@ -108,6 +109,18 @@ impl Redis {
         match &self.shared.servers {
             Servers::One(node) => node.address(),
             Servers::Cluster(cluster) => cluster.address(),
+        }
+    }
+
+    /// The server that has a queue, without user and password: of a Cluster the primary of its slot, else where Redis is.
+    pub async fn shard_of(&self, queue: &QueueName) -> Result<String, Error> {
+        match &self.shared.servers {
+            Servers::One(node) => Ok(node.address()),
+            Servers::Cluster(cluster) => {
+                let keys = Keys::new(self.prefix(), queue.clone());
+                let node = cluster.owner(slot(keys.base().as_bytes())).await?;
+                Ok(node.address())
+            }
         }
     }
 

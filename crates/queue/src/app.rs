@@ -47,6 +47,7 @@ async fn dispatch(console: &Console, command: Command) -> Result<(), Fault> {
         Command::Delete(args) => commands::delete(console, *args).await,
         Command::Drain(args) => commands::drain(console, *args).await,
         Command::Pause(args) => commands::pause(console, &args).await,
+        Command::Partitions(args) => commands::partitions(console, &args).await,
         Command::Resume(args) => commands::resume(console, &args).await,
         Command::Limits(args) => commands::limits(console, &args).await,
         Command::Schedules(args) => commands::schedules(console, args).await,

@@ -12,8 +12,8 @@ use clap::{
 
 use crate::{
     CancelArgs, CompletionsArgs, DeleteArgs, DrainArgs, EnqueueArgs, ErrorsArgs, JobArgs, JobsArgs,
-    LimitsArgs, ManagerArgs, PauseArgs, PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs,
-    SchedulesArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
+    LimitsArgs, ManagerArgs, PartitionsArgs, PauseArgs, PriorityArgs, ResumeArgs, RetryArgs,
+    RunNowArgs, SchedulesArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -93,6 +93,8 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Show and set what a queue and its tenants may have
     Limits(LimitsArgs),
+    /// Show into how many partitions a queue is split, and split it otherwise
+    Partitions(PartitionsArgs),
     /// List and set what is handed in when
     Schedules(SchedulesArgs),
     /// Print what a shell needs to complete this command line

@@ -42,9 +42,9 @@ pub use chronicle::Chronicle;
 pub use cli::{Cli, Command, Refusal};
 pub use commands::{
     ApplyArgs, CancelArgs, ChangeArgs, CompletionsArgs, Cursor, DeleteArgs, DrainArgs, EnqueueArgs,
-    ErrorsArgs, FileArgs, Filters, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs, PauseArgs,
-    PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs, ScheduleAction, SchedulesArgs, Selection,
-    SetArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
+    ErrorsArgs, FileArgs, Filters, JobArgs, JobsArgs, LimitsArgs, NextArgs, OneArgs,
+    PartitionsArgs, PauseArgs, PriorityArgs, ResumeArgs, RetryArgs, RunNowArgs, ScheduleAction,
+    SchedulesArgs, Selection, SetArgs, StatsArgs, TenantsArgs, TopArgs, WatchArgs, WorkersArgs,
 };
 pub use limit::Limit;
 pub use manager::{Manager, ManagerArgs};

@@ -28,8 +28,8 @@ enum Question {
     /// 10,000 idle clients on each of two servers, or as many as may be connected: messages to a room on one of them are
     /// none of the other's business
     Apart,
-    /// 300,000 jobs through three queues on one, two and three shards of a Cluster: of three the busiest spends at most
-    /// two fifths of what one does
+    /// 300,000 jobs through three queues on one, two and three shards of a Cluster, then through one queue that has a
+    /// partition on each: of three shards the busiest spends at most two fifths of what one does
     Shards,
 }
 
@@ -140,7 +140,8 @@ async fn ask(question: Question, share: f64) -> anyhow::Result<Answer> {
         }
         Question::Shards => {
             let found = shards(part(300_000)).await?;
-            let times = found.last().map_or(0.0, |three| three.times);
+            let three = found.iter().filter(|found| found.shards == 3);
+            let times = three.map(|three| three.times).fold(f64::INFINITY, f64::min);
             let wrong = (times < 2.5)
                 .then(|| format!("three shards take {times:.2} times as many jobs as one"));
             ("shards", serde_json::to_value(found)?, wrong)

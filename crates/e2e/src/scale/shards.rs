@@ -1,4 +1,5 @@
-//! What more shards of a Cluster give: three queues on one shard, on two, and on three.
+//! What more shards of a Cluster give: three queues on one shard, on two, and on three; and one queue, as it is on one shard,
+//! and split into a partition on each of two and three.
 //!
 //! The shards of a test share one machine, so that a rate says little. What one shard spends on all jobs says how many it
 //! could take if it had a machine of its own: half as much is twice as many. So that each is asked as it would be at its
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use broker::{
-    Control, Inspector, Producer, ProducerConfig, QueueArgs,
+    Control, Inspector, Producer, ProducerConfig, QueueArgs, partition_name,
     testing::{PATIENCE, TestRedis, Topology},
 };
 use futures_util::{StreamExt as _, future::try_join_all};
@@ -26,12 +27,17 @@ use crate::{
 const QUEUES: usize = 3;
 /// How many jobs of a queue go before what is measured, so that everything is connected.
 const WARM_UP: usize = 2_000;
+/// In how many rooms they are, and how many jobs of a room follow each other.
+const ROOMS: usize = 64;
+const IN_A_ROW: usize = 16;
 /// How many jobs are handed in at a time.
 const AT_ONCE: usize = 1024;
 
 /// What so many shards spend.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shards {
+    /// How the jobs are spread.
+    pub spread: &'static str,
     /// How many there are.
     pub shards: usize,
     /// How many jobs went through all queues.
@@ -46,27 +52,45 @@ pub struct Shards {
     pub times: f64,
 }
 
-/// Runs so many jobs in all through three queues, on one, two and three shards.
+/// How jobs are spread over shards.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Each of three queues is on one.
+    Queues,
+    /// One queue has a partition on each.
+    Partitions,
+}
+
+/// Runs so many jobs in all on one, two and three shards: through three queues, then through one that is split.
 pub async fn shards(jobs: usize) -> anyhow::Result<Vec<Shards>> {
     let mut all: Vec<Shards> = Vec::new();
-    for count in 1..=QUEUES {
-        let mut found = Box::pin(measure(count, jobs / QUEUES)).await?;
-        found.times = all.first().map_or(1.0, |one| one.busiest / found.busiest);
-        all.push(found);
+    for by in [By::Queues, By::Partitions] {
+        let mut one = None;
+        for count in 1..=QUEUES {
+            let mut found = Box::pin(measure(by, count, jobs)).await?;
+            found.times = *one.get_or_insert(found.busiest) / found.busiest;
+            all.push(found);
+        }
     }
     Ok(all)
 }
 
-async fn measure(shards: usize, each: usize) -> anyhow::Result<Shards> {
+async fn measure(by: By, shards: usize, jobs: usize) -> anyhow::Result<Shards> {
     let topology = Topology::Cluster {
         primaries: shards,
         replicas: 0,
         node_timeout_ms: 5_000,
     };
     let redis = TestRedis::start_as(topology, &on_disk("everysec")).await;
-    let names: Vec<_> = (0..QUEUES)
-        .map(|n| name(&redis, n, n % shards))
-        .collect::<Result<_, _>>()?;
+    let names: Vec<_> = match by {
+        By::Queues => (0..QUEUES)
+            .map(|n| name(&redis, &format!("queue-{n}"), &[n % shards]))
+            .collect::<Result<_, _>>()?,
+        By::Partitions => {
+            let on: Vec<_> = (0..shards).collect();
+            vec![name(&redis, "queue", &on)?]
+        }
+    };
     let mut system = System::launch(
         redis,
         Settings {
@@ -76,18 +100,24 @@ async fn measure(shards: usize, each: usize) -> anyhow::Result<Shards> {
             ..Settings::default()
         },
     );
-    for name in &names {
-        system.add_worker(&["--queue", name.as_str()]);
+    let parts = if by == By::Partitions { shards } else { 1 };
+    let mut queues = Vec::new();
+    for name in names {
+        queues.push(Queue::new(&system, name, u16::try_from(parts)?).await?);
+    }
+    for n in 0..QUEUES {
+        let queue = &queues[n % queues.len()];
+        system.add_worker(&["--queue", queue.name.as_str()]);
     }
     system.ready().await;
-    let queues: Vec<_> = names.into_iter().map(|n| Queue::new(&system, n)).collect();
+    let each = jobs / queues.len();
     run(&queues, WARM_UP).await?;
     let before = spent(&system, shards).await?;
     let start = Instant::now();
     run(&queues, each).await?;
     let seconds = start.elapsed().as_secs_f64();
     let after = spent(&system, shards).await?;
-    let jobs = each * QUEUES;
+    let jobs = each * queues.len();
     let per_100k = 100_000.0 / jobs as f64;
     let cpu: Vec<f64> = before
         .iter()
@@ -95,6 +125,10 @@ async fn measure(shards: usize, each: usize) -> anyhow::Result<Shards> {
         .map(|(before, after)| (after - before) * per_100k)
         .collect();
     Ok(Shards {
+        spread: match by {
+            By::Queues => "three queues",
+            By::Partitions => "one queue, a partition on each shard",
+        },
         shards,
         jobs,
         per_second: jobs as f64 / seconds,
@@ -104,14 +138,18 @@ async fn measure(shards: usize, each: usize) -> anyhow::Result<Shards> {
     })
 }
 
-/// A name for the n-th queue that has it on this shard.
-fn name(redis: &TestRedis, n: usize, shard: usize) -> anyhow::Result<QueueName> {
-    let names = (0..1_000).map(|k| format!("queue-{n}-{k}"));
-    let name = names
-        .into_iter()
-        .find(|name| redis.would_own(&format!("{{{name}}}")) == shard)
-        .context("no name for this shard")?;
-    Ok(QueueName::new(name)?)
+/// A name that has the partitions of its queue on these shards.
+fn name(redis: &TestRedis, begins: &str, on: &[usize]) -> anyhow::Result<QueueName> {
+    let fits = |queue: &QueueName| {
+        (0..).zip(on).all(|(index, shard)| {
+            partition_name(queue, index)
+                .is_ok_and(|part| redis.would_own(&format!("{{{part}}}")) == *shard)
+        })
+    };
+    (0..1_000)
+        .filter_map(|k| QueueName::new(format!("{begins}-{k}")).ok())
+        .find(fits)
+        .context("no name for these shards")
 }
 
 /// What the main thread of each shard has spent, in seconds.
@@ -139,38 +177,45 @@ async fn run(queues: &[Queue], each: usize) -> anyhow::Result<()> {
 
 struct Queue {
     name: QueueName,
+    parts: Vec<QueueName>,
     producer: Producer,
     control: Control,
     inspector: Inspector,
 }
 
 impl Queue {
-    fn new(system: &System, name: QueueName) -> Self {
+    async fn new(system: &System, name: QueueName, parts: u16) -> anyhow::Result<Self> {
         let args = QueueArgs {
             max_waiting: 10_000_000,
             max_waiting_bytes: 16 << 30,
             ..QueueArgs::default()
         };
         let redis = system.connect();
-        Self {
+        let control = Control::new(redis.clone(), args.clone());
+        if parts > 1 {
+            control.partition(&name, parts).await?;
+        }
+        let names = (0..parts).map(|index| partition_name(&name, index));
+        Ok(Self {
+            parts: names.collect::<Result<_, _>>()?,
             producer: Producer::spawn(
-                redis.clone(),
+                redis,
                 name.clone(),
-                args.clone(),
+                args,
                 ProducerConfig::default(),
                 &TaskTracker::new(),
             ),
-            control: Control::new(redis, args),
+            control,
             inspector: system.inspector(),
             name,
-        }
+        })
     }
 
     async fn fill(&self, jobs: usize) -> anyhow::Result<()> {
         self.control.pause(&self.name, true).await?;
-        let job = job()?;
+        let rooms: Vec<_> = (0..ROOMS).map(job).collect::<Result<_, _>>()?;
         let submits = futures_util::stream::iter(0..jobs)
-            .map(|_| self.producer.submit(Producer::new_id(), job.clone()));
+            .map(|n| self.producer.submit(Producer::new_id(), rooms[n / IN_A_ROW % ROOMS].clone()));
         let mut stored = submits.buffer_unordered(AT_ONCE);
         while let Some(receipt) = stored.next().await {
             receipt?;
@@ -182,13 +227,18 @@ impl Queue {
         self.control.pause(&self.name, false).await?;
         let mut last = (0, Instant::now());
         loop {
-            let (counts, totals) = self.inspector.counts(&self.name).await?;
-            ensure!(totals.failed == 0, "{} jobs failed", totals.failed);
-            if counts.waiting + counts.active == 0 {
+            let (mut left, mut completed) = (0, 0);
+            for part in &self.parts {
+                let (counts, totals) = self.inspector.counts(part).await?;
+                ensure!(totals.failed == 0, "{} jobs failed", totals.failed);
+                left += counts.waiting + counts.active;
+                completed += totals.completed;
+            }
+            if left == 0 {
                 return Ok(());
             }
-            if totals.completed > last.0 {
-                last = (totals.completed, Instant::now());
+            if completed > last.0 {
+                last = (completed, Instant::now());
             }
             ensure!(last.1.elapsed() < PATIENCE, "nothing of {} ends", self.name);
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -197,13 +247,13 @@ impl Queue {
 }
 
 /// As those of the plain protocol: a topic that they share, on which their ends are told.
-fn job() -> anyhow::Result<Job> {
+fn job(room: usize) -> anyhow::Result<Job> {
     let filling = "x".repeat(89);
     Ok(Job {
         kind: Kind::new(NO_OP_KIND)?,
         payload: RawValue::from_string(format!(r#"{{"text":"{filling}"}}"#))?,
         options: JobOptions {
-            topic: Some(Topic::new("room")?),
+            topic: Some(Topic::new(format!("room-{room}"))?),
             events: EventLevel::Outcome,
             ..JobOptions::default()
         },
