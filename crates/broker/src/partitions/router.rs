@@ -50,6 +50,7 @@ impl Router {
         }
         let mut receiver = batcher.into_receiver();
         let mut last = Arc::<Placement>::default();
+        let mut backoff = Backoff::default();
         loop {
             let Some(placement) = self.newest(&mut back, &last).await else {
                 refuse(&mut back, &SubmitError::Unconfirmed);
@@ -58,6 +59,12 @@ impl Router {
             };
             if placement.generation() > last.generation() {
                 info!(queue = %self.queue, partitions = placement.count(), "the queue is split");
+                backoff.reset();
+            } else {
+                // A log that expired is why, at most; nothing else may have this turn without end.
+                let pause = tokio::time::sleep(backoff.pause());
+                self.config.hard.run_until_cancelled(pause).await;
+                self.refuse_late(&mut back);
             }
             match self.spread(&placement, back, &mut receiver).await {
                 Next::Over => return,

@@ -21,6 +21,7 @@ mod load;
 mod manifests;
 mod metrics;
 mod page;
+mod partitions;
 mod peers;
 mod promises;
 mod properties;
