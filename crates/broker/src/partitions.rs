@@ -9,6 +9,7 @@ mod lanes;
 mod placement;
 mod route;
 mod router;
+mod sum;
 
 use std::{
     collections::HashMap,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use broker::{
-    Inspector,
+    Inspector, partition_name,
     testing::{TestRedis, Topology},
 };
 use nix::sys::signal::Signal;
@@ -68,8 +68,8 @@ pub struct Director<'a> {
     pub collapses: Vec<Collapse>,
     outcomes: Arc<Mutex<Vec<Outcome>>>,
     disk: Option<Disk>,
-    /// A key of the queue.
-    key: String,
+    /// A key of each partition of the queue; they are struck in turn.
+    keys: Vec<String>,
     /// Which of several servers of Redis was struck.
     victim: Option<usize>,
     /// Those who can't be ready now, whatever Redis does.
@@ -84,6 +84,7 @@ impl<'a> Director<'a> {
         fleet: &'a mut Fleet,
         redis: &'a mut TestRedis,
         queue: QueueName,
+        partitions: u16,
         tracker: TaskTracker,
         schedule: &[Fault],
         disk: Option<Disk>,
@@ -103,7 +104,11 @@ impl<'a> Director<'a> {
             well: false,
         };
         let inspector = Inspector::new(redis.connect("dwb"));
-        let key = format!("dwb{{{queue}}}:");
+        let key = |index| {
+            let partition = partition_name(&queue, index).expect("the name is short");
+            format!("dwb{{{partition}}}:")
+        };
+        let keys = (0..partitions).map(key).collect();
         Self {
             fleet,
             redis,
@@ -115,7 +120,7 @@ impl<'a> Director<'a> {
             down: Vec::new(),
             collapses: Vec::new(),
             disk,
-            key,
+            keys,
             victim: None,
             struck: HashSet::new(),
             steps: schedule.iter().enumerate().map(begin).collect(),
@@ -178,7 +183,10 @@ impl<'a> Director<'a> {
         {
             // One at a time: while one is missing, another may hold the only copy, and not all can be told anything.
             if self.redis.is_settled().await {
-                victim = self.redis.owner_now(&self.key).await;
+                victim = self
+                    .redis
+                    .owner_now(&self.keys[index % self.keys.len()])
+                    .await;
             }
             if victim.is_none() {
                 return self.steps.push((Instant::now() + HOLD, Step::Begin(index)));
@@ -263,9 +271,9 @@ impl<'a> Director<'a> {
     pub async fn under_way(&self) -> Option<u64> {
         let counts = async {
             // The first question may find out that its connection is dead.
-            match self.inspector.counts(&self.queue).await {
+            match self.inspector.sum(&self.queue).await {
                 Ok(counts) => Ok(counts),
-                Err(_) => self.inspector.counts(&self.queue).await,
+                Err(_) => self.inspector.sum(&self.queue).await,
             }
         };
         let (counts, _) = tokio::time::timeout(ASK, counts).await.ok()?.ok()?;

@@ -58,6 +58,9 @@ pub struct FaultArgs {
     /// What the servers and the producer make sure of before they call a job accepted: `replicated` needs replicas
     #[arg(long, default_value_t = Durability::Written)]
     pub durability: Durability,
+    /// Split the queue into so many partitions before the load, and into one more in the middle of it
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub partitions: u16,
     /// Let a kill of Redis take what it wrote in the last second, as a power failure does; SIGKILL alone takes nothing.
     /// Only with `--fsync everysec`
     #[arg(long)]

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use broker::{Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis};
+use broker::{Control, Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, testing::TestRedis};
 use protocol::{Durability, QueueName};
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -121,6 +121,11 @@ impl Stage {
         let run_log = folder.join("runs");
         // An older run's would be read as this one's.
         std::fs::write(&run_log, "").context("the run log can't be made")?;
+        let queue = crate::System::chat();
+        if args.partitions > 1 {
+            let control = Control::new(redis.connect("dwb"), QueueArgs::default());
+            control.partition(&queue, args.partitions).await?;
+        }
         let tracker = TaskTracker::new();
         let path = run_log.to_str().context("the run log's path is no text")?;
         let fleet = Fleet::start(&args, &redis, folder, path, &tracker).await?;
@@ -129,7 +134,6 @@ impl Stage {
             "not all processes are ready: {:?}",
             fleet.not_ready().await
         );
-        let queue = crate::System::chat();
         let book = Arc::<Book>::default();
         let stop = CancellationToken::new();
         watcher::watch(&redis.connect("dwb"), &queue, &book, &tracker, &stop).await;
@@ -191,10 +195,12 @@ impl Stage {
             &mut self.fleet,
             &mut self.redis,
             self.queue.clone(),
+            self.args.partitions,
             self.tracker.clone(),
             schedule,
             disk,
         );
+        let split = self.split_later(span / 2);
         let mut bar = Bar::new(self.args.jobs);
         let start = Instant::now();
         let most = span.mul_f64(1.5) + Duration::from_secs(60);
@@ -223,6 +229,7 @@ impl Stage {
             tokio::time::sleep(TICK).await;
         }
         bar.close();
+        split.abort();
         // Readiness is measured on for those that were struck last.
         let ports = director.fleet.ports();
         all_ready(&ports, READY).await;
@@ -238,6 +245,18 @@ impl Stage {
         }
         findings.load.unconfirmed = self.submitter.again.load(Ordering::Relaxed);
         findings.load.refused = self.submitter.refused.load(Ordering::Relaxed);
+    }
+
+    /// Splits the queue into one more partition in a while, however often Redis is struck meanwhile.
+    fn split_later(&self, after: Duration) -> tokio::task::JoinHandle<()> {
+        let control = Control::new(self.redis.connect("dwb"), QueueArgs::default());
+        let (queue, count) = (self.queue.clone(), self.args.partitions);
+        self.tracker.spawn(async move {
+            tokio::time::sleep(after).await;
+            while count > 1 && control.partition(&queue, count + 1).await.is_err() {
+                tokio::time::sleep(TICK * 10).await;
+            }
+        })
     }
 
     /// Starts the load; the tokens are cancelled when all of it is accepted.

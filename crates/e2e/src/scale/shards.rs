@@ -214,8 +214,10 @@ impl Queue {
     async fn fill(&self, jobs: usize) -> anyhow::Result<()> {
         self.control.pause(&self.name, true).await?;
         let rooms: Vec<_> = (0..ROOMS).map(job).collect::<Result<_, _>>()?;
-        let submits = futures_util::stream::iter(0..jobs)
-            .map(|n| self.producer.submit(Producer::new_id(), rooms[n / IN_A_ROW % ROOMS].clone()));
+        let submits = futures_util::stream::iter(0..jobs).map(|n| {
+            self.producer
+                .submit(Producer::new_id(), rooms[n / IN_A_ROW % ROOMS].clone())
+        });
         let mut stored = submits.buffer_unordered(AT_ONCE);
         while let Some(receipt) = stored.next().await {
             receipt?;

@@ -69,7 +69,7 @@ impl Stage {
         };
         // Redis answers by now, or nobody will know more.
         let _ = tokio::time::timeout(READY, all).await;
-        let (_, totals) = inspector.counts(&self.queue).await.ok()?;
+        let (_, totals) = inspector.sum(&self.queue).await.ok()?;
         Some(totals)
     }
 
@@ -80,16 +80,15 @@ impl Stage {
         let start = Instant::now();
         let most = Duration::from_secs(self.args.keep_secs + 30);
         loop {
-            let counts = inspector.counts(&self.queue).await;
+            let counts = inspector.sum(&self.queue).await;
             let kept = counts.map_or(u64::MAX, |(counts, _)| counts.completed + counts.failed);
-            let logs: u64 = self
-                .redis
-                .command(&[
-                    "EXISTS",
-                    &format!("dwb{{chat}}:log:{LOBBY_TOPIC}"),
-                    &format!("dwb{{chat}}:log:{WORK_TOPIC}"),
-                ])
-                .await;
+            let mut logs: u64 = 0;
+            for partition in inspector.partitions(&self.queue).await.unwrap_or_default() {
+                let keys = [LOBBY_TOPIC, WORK_TOPIC]
+                    .map(|topic| format!("dwb{{{partition}}}:log:{topic}"));
+                let exist = ["EXISTS", &keys[0], &keys[1]];
+                logs += self.redis.command::<u64>(&exist).await;
+            }
             if kept + logs == 0 || start.elapsed() > most {
                 return kept;
             }
