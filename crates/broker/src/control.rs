@@ -5,6 +5,7 @@ use protocol::{JobId, JobState, Priority, QueueName, Tenant};
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     call::{Call, Script},
+    partitions::partition,
     roll,
     script::{self, CANCEL, DELETE, PRIORITY, RETRY, RUN_NOW, SETTINGS},
 };
@@ -29,8 +30,8 @@ pub enum Done {
 /// Changes jobs and queues.
 #[derive(Clone)]
 pub struct Control {
-    redis: Redis,
-    args: QueueArgs,
+    pub(crate) redis: Redis,
+    pub(crate) args: QueueArgs,
 }
 
 impl Control {
@@ -115,7 +116,23 @@ impl Control {
         ids: &[JobId],
         own: impl Fn(&mut Call<'_>),
     ) -> Result<Vec<Done>, Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let ask = |partition, ids| self.each_in(script, partition, ids, &own);
+        let done = self.redis.seek(queue, ids, ask).await?;
+        Ok(done
+            .into_iter()
+            .map(|one| one.unwrap_or(Done::NotFound))
+            .collect())
+    }
+
+    /// The same in one partition; without an answer for those that it does not have.
+    async fn each_in(
+        &self,
+        script: &Script,
+        partition: QueueName,
+        ids: Vec<JobId>,
+        own: impl Fn(&mut Call<'_>),
+    ) -> Result<Vec<Option<Done>>, Error> {
+        let keys = Keys::new(self.redis.prefix(), partition);
         let mut done = Vec::with_capacity(ids.len());
         for step in ids.chunks(STEP) {
             let mut call = script::ending(script, &keys, &self.args);
@@ -127,12 +144,12 @@ impl Control {
             let answers: Vec<String> = self.redis.script(&call).await?;
             for (id, answer) in step.iter().zip(answers) {
                 done.push(match answer.as_str() {
-                    "ok" => Done::Yes,
-                    "requested" => Done::Requested,
-                    "missing" => Done::NotFound,
+                    "ok" => Some(Done::Yes),
+                    "requested" => Some(Done::Requested),
+                    "missing" => None,
                     state => state
                         .parse()
-                        .map(Done::Conflict)
+                        .map(|state| Some(Done::Conflict(state)))
                         .map_err(|error| Error::Stored(format!("state of {id}: {error}")))?,
                 });
             }
@@ -140,7 +157,7 @@ impl Control {
         Ok(done)
     }
 
-    /// Sets what a queue may do, in place of what was set before.
+    /// Sets what a queue may do, in place of what was set before; in each of its partitions, as all settings.
     pub async fn set(&self, queue: &QueueName, settings: &QueueSettings) -> Result<(), Error> {
         self.write(queue, &settings.fields()).await
     }
@@ -165,7 +182,20 @@ impl Control {
     }
 
     async fn write(&self, queue: &QueueName, fields: &[(&str, String)]) -> Result<(), Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let placement = self.redis.newest_placement(queue).await?;
+        for index in 0..placement.held() {
+            self.write_here(&partition(queue, index)?, fields).await?;
+        }
+        Ok(())
+    }
+
+    /// The same in one partition.
+    pub(crate) async fn write_here(
+        &self,
+        partition: &QueueName,
+        fields: &[(&str, String)],
+    ) -> Result<(), Error> {
+        let keys = Keys::new(self.redis.prefix(), partition.clone());
         let mut call = script::invoke(&SETTINGS, &keys, &self.args);
         call.arg("").arg(fields.len());
         for (name, value) in fields {
@@ -173,7 +203,7 @@ impl Control {
         }
         self.redis.script::<String>(&call).await?;
         // A queue with settings is one, also before its first job.
-        roll::enter(&self.redis, queue).await
+        roll::enter(&self.redis, partition).await
     }
 
     /// Sets what one tenant may have, in place of the limits for all tenants; `None` takes its own limits away.
@@ -183,13 +213,28 @@ impl Control {
         tenant: &Tenant,
         limits: Option<&TenantLimits>,
     ) -> Result<(), Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let placement = self.redis.newest_placement(queue).await?;
+        for index in 0..placement.held() {
+            let partition = partition(queue, index)?;
+            self.set_tenant_here(&partition, tenant, limits).await?;
+        }
+        Ok(())
+    }
+
+    /// The same in one partition.
+    pub(crate) async fn set_tenant_here(
+        &self,
+        partition: &QueueName,
+        tenant: &Tenant,
+        limits: Option<&TenantLimits>,
+    ) -> Result<(), Error> {
+        let keys = Keys::new(self.redis.prefix(), partition.clone());
         let mut call = script::invoke(&SETTINGS, &keys, &self.args);
         call.arg(tenant.as_str())
             .arg(0)
             .arg(limits.map(TenantLimits::stored).unwrap_or_default());
         self.redis.script::<String>(&call).await?;
         // A queue with settings is one, also before its first job.
-        roll::enter(&self.redis, queue).await
+        roll::enter(&self.redis, partition).await
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use protocol::Channel;
+use protocol::{Channel, QueueName};
 
 /// What can be followed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +28,22 @@ impl Feed {
         Self {
             base: format!("{prefix}{{@{namespace}}}:").into(),
             topic: name.into(),
+        }
+    }
+
+    /// The queue whose topic it is; none if it is a room.
+    pub(crate) fn queue(&self) -> Option<QueueName> {
+        let (_, rest) = self.base.split_once('{')?;
+        // No queue's name begins as that of a namespace does.
+        QueueName::new(rest.strip_suffix("}:")?).ok()
+    }
+
+    /// The same topic in a partition of its queue.
+    pub(crate) fn within(&self, partition: &QueueName) -> Self {
+        let prefix = self.base.split('{').next().unwrap_or_default();
+        Self {
+            base: format!("{prefix}{{{partition}}}:").into(),
+            topic: Arc::clone(&self.topic),
         }
     }
 
@@ -69,6 +85,13 @@ mod tests {
             Feed::room("p", "chat", "lobby").channel(),
             "p{@chat}:ch:lobby"
         );
+        let feed = Feed::topic("p", &channel);
+        assert_eq!(feed.queue().as_ref(), Some(&channel.queue));
+        let third = QueueName::new("chat.2").unwrap();
+        assert_eq!(feed.within(&third).channel(), "p{chat.2}:ch:lobby");
+        for namespace in ["chat", ""] {
+            assert_eq!(Feed::room("p", namespace, "lobby").queue(), None);
+        }
         assert_eq!(Feed::room("p", "", "#7").channel(), "p{@}:ch:#7");
     }
 }

@@ -9,7 +9,9 @@ mod compare;
 mod followed;
 #[cfg(feature = "testing")]
 pub(crate) mod offline;
+mod placer;
 mod shards;
+mod wanted;
 
 use std::{
     collections::HashMap,
@@ -25,6 +27,8 @@ use tracing::{debug, info, warn};
 use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis, subscription::Subscription};
 
 use followed::{Followed, Verdict};
+use placer::{Named, Placer};
+use wanted::{Want, Wanted};
 
 /// How often positions are compared with the logs.
 const CHECK: Duration = Duration::from_secs(10);
@@ -66,31 +70,44 @@ pub trait Listener: Send {
 #[derive(Clone, Default)]
 pub struct Feeds(Arc<Wanted>);
 
-#[derive(Default)]
-struct Wanted {
-    /// What changed and was not dealt with: at most one entry a feed.
-    changes: Mutex<HashMap<Feed, bool>>,
-    changed: Notify,
-}
-
 impl Feeds {
     /// Begins to follow a feed. One that is followed already is told to begin once more.
     pub fn follow(&self, feed: &Feed) {
-        self.want(feed, true);
+        self.want(feed, Want::Follow);
+    }
+
+    /// Begins to follow a feed, and delivers its log from the first event on. The listener is not told that it begins.
+    fn follow_from_start(&self, feed: &Feed) {
+        self.want(feed, Want::FollowFromStart);
     }
 
     /// Follows a feed no more.
     pub fn leave(&self, feed: &Feed) {
-        self.want(feed, false);
+        self.want(feed, Want::Leave);
     }
 
     /// Follows what is wanted until `stop`.
     pub async fn run(self, redis: Redis, listener: impl Listener, stop: CancellationToken) {
-        if redis.is_cluster() {
-            shards::run(self.0, redis, listener, stop).await;
-        } else {
-            self.run_at(redis, String::new(), listener, stop).await;
-        }
+        let inner = Self::default();
+        let (mut placer, names) = Placer::new(self.0, redis.clone(), inner.clone());
+        let listener = Named { listener, names };
+        let following = async {
+            placer.begin().await;
+            let follow = async {
+                if redis.is_cluster() {
+                    shards::run(inner.0, redis, listener, stop.clone()).await;
+                } else {
+                    inner
+                        .run_at(redis, String::new(), listener, stop.clone())
+                        .await;
+                }
+            };
+            tokio::select! {
+                () = follow => {}
+                () = placer.run() => {}
+            }
+        };
+        stop.run_until_cancelled(Box::pin(following)).await;
     }
 
     /// The same where all that is wanted is on the server that has a key.
@@ -131,23 +148,8 @@ impl Feeds {
         }
     }
 
-    fn want(&self, feed: &Feed, wanted: bool) {
-        let mut changes = self
-            .0
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        changes.insert(feed.clone(), wanted);
-        drop(changes);
-        self.0.changed.notify_one();
-    }
-}
-
-impl Wanted {
-    /// What changed since this was asked last.
-    fn take(&self) -> HashMap<Feed, bool> {
-        // Taken in one statement: the listener has locks of its own, under which others want something of this one.
-        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    fn want(&self, feed: &Feed, want: Want) {
+        self.0.put(feed, want);
     }
 }
 
@@ -225,22 +227,22 @@ impl<L: Listener> Follower<L> {
         for (feed, wanted) in changes {
             let channel = feed.channel();
             match (wanted, self.followed.get(&channel)) {
-                (true, None) => {
-                    let position = None;
+                (Want::Follow | Want::FollowFromStart, None) => {
+                    let position = (wanted == Want::FollowFromStart).then(Position::default);
                     self.followed
                         .insert(channel.clone(), Followed { feed, position });
                     new.push(channel);
                 }
-                (true, Some(followed)) => {
+                (Want::Follow | Want::FollowFromStart, Some(followed)) => {
                     if let Some(position) = &followed.position {
                         self.listener.begins(&feed, position);
                     }
                 }
-                (false, Some(_)) => {
+                (Want::Leave, Some(_)) => {
                     self.followed.remove(&channel);
                     old.push(channel);
                 }
-                (false, None) => {}
+                (Want::Leave, None) => {}
             }
         }
         (new, old)
@@ -328,7 +330,7 @@ impl<L: Listener> Follower<L> {
                 return Ok(delivered);
             };
             let part = Part::After(position.offset);
-            let page = self.redis.log(feed, part, PAGE, PAGE_BYTES).await?;
+            let page = self.redis.log_at(feed, part, PAGE, PAGE_BYTES).await?;
             let top = page.top.position.clone();
             if top.epoch.is_empty() {
                 // The log is gone, and nothing was published since. The next event begins another.

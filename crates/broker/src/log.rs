@@ -97,6 +97,18 @@ impl Redis {
         most: usize,
         most_bytes: usize,
     ) -> Result<LogPage, Error> {
+        let place = self.place(feed).await?;
+        self.log_at(&place.feed, part, most, most_bytes).await
+    }
+
+    /// The same of a feed in its place.
+    pub(crate) async fn log_at(
+        &self,
+        feed: &Feed,
+        part: Part,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<LogPage, Error> {
         let (back, offset) = match part {
             Part::After(offset) => (0, offset),
             Part::Before(offset) => (1, offset),
@@ -118,7 +130,7 @@ impl Redis {
     /// How many connections follow a feed now, of whichever process.
     pub async fn followers(&self, feed: &Feed) -> Result<u64, Error> {
         let mut cmd = redis::cmd("PUBSUB");
-        let channel = feed.channel();
+        let channel = self.place(feed).await?.feed.channel();
         let what = if self.is_cluster() {
             "SHARDNUMSUB"
         } else {
@@ -129,7 +141,7 @@ impl Redis {
         Ok(count)
     }
 
-    /// Where the logs of feeds are, in their order.
+    /// Where the logs of feeds are, in their order; of topics in their places.
     pub async fn tops<'a>(
         &self,
         feeds: impl IntoIterator<Item = &'a Feed>,

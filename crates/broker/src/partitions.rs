@@ -6,9 +6,12 @@
 //! anybody who has to be there. The greatest generation that anybody knows is the one that holds.
 
 mod lanes;
+mod lookup;
+mod place;
 mod placement;
 mod route;
 mod router;
+mod split;
 mod sum;
 
 use std::{
@@ -21,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::{Error, Keys, Redis, script::LOOK};
 
+pub(crate) use place::Place;
 use placement::OF;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
 pub(crate) use router::Router;
@@ -151,7 +155,7 @@ impl Redis {
 }
 
 /// The name of a partition that exists, so that it is one.
-fn partition(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
+pub(crate) fn partition(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
     partition_name(queue, index)
         .map_err(|error| Error::Stored(format!("partition {index} of {queue}: {error}")))
 }

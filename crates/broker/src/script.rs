@@ -74,6 +74,8 @@ pub(crate) static BEAT: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
 pub(crate) static PAGE: LazyLock<Script> =
     LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
+pub(crate) static SPLIT: LazyLock<Script> =
+    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/split.lua")]));
 pub(crate) static LOOK: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/look.lua")]));
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {

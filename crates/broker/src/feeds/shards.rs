@@ -12,7 +12,7 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
-use super::{Feeds, FollowState, Listener, Wanted};
+use super::{Feeds, FollowState, Listener, Want, Wanted};
 use crate::{Envelope, Feed, Position, Redis};
 
 /// Feeds whose keys begin alike.
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let first = wanted.take();
     let awaited = first
         .iter()
-        .filter(|(_, on)| **on)
+        .filter(|(_, want)| **want != Want::Leave)
         .map(|(feed, _)| Arc::clone(feed.shared_base()));
     let shared = Shared(Arc::new(Mutex::new(All {
         listener,
@@ -65,13 +65,13 @@ pub(super) async fn run(
     let _home = begin(&home, &mut running);
     let mut changes = first;
     loop {
-        for (feed, on) in changes.drain() {
+        for (feed, want) in changes.drain() {
             let base = feed.shared_base();
-            if on {
+            if want != Want::Leave {
                 let part = parts
                     .entry(Arc::clone(base))
                     .or_insert_with(|| begin(base, &mut running));
-                part.feeds.follow(&feed);
+                part.feeds.want(&feed, want);
                 part.followed.insert(feed);
                 continue;
             }
