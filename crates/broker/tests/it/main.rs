@@ -24,6 +24,7 @@ mod model;
 mod nodes;
 mod options;
 mod overview;
+mod partitions_follow;
 mod partitions_produce;
 mod presence;
 mod producer;

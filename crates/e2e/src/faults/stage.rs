@@ -191,6 +191,7 @@ impl Stage {
             None
         };
         let (chats, done) = self.let_loose(span, &chatting);
+        let split = self.split_later(span / 2);
         let mut director = Director::new(
             &mut self.fleet,
             &mut self.redis,
@@ -200,7 +201,6 @@ impl Stage {
             schedule,
             disk,
         );
-        let split = self.split_later(span / 2);
         let mut bar = Bar::new(self.args.jobs);
         let start = Instant::now();
         let most = span.mul_f64(1.5) + Duration::from_secs(60);

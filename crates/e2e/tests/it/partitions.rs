@@ -14,10 +14,8 @@ const COUNTS: [u16; 5] = [1, 3, 5, 2, 4];
 async fn queue(system: &System, arguments: &[&str]) -> Value {
     let mut command = command("queue");
     command.args(system.redis.flags(None)).args(arguments);
-    let output = tokio::process::Command::from(command)
-        .output()
-        .await
-        .unwrap();
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {error}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -196,13 +194,13 @@ async fn clients_see_one_queue_while_it_is_split_and_split_otherwise() {
     assert_eq!(done["state"], "cancelled", "{done}");
 
     let shown = queue(&system, &["partitions", "chat", "--json"]).await;
-    let parts = shown["partitions"].as_array().unwrap();
-    assert_eq!(parts.len(), 5, "{shown}");
-    let taken = parts
+    let partitions = shown["partitions"].as_array().unwrap();
+    assert_eq!(partitions.len(), 5, "{shown}");
+    let taken = partitions
         .iter()
         .filter(|part| part["enqueued"].as_u64() > Some(0));
     assert!(taken.count() > 3, "{shown}");
-    let enqueued: u64 = parts
+    let enqueued: u64 = partitions
         .iter()
         .filter_map(|part| part["enqueued"].as_u64())
         .sum();
@@ -221,8 +219,8 @@ async fn clients_see_one_queue_while_it_is_split_and_split_otherwise() {
         );
     }
     let shown = queue(&system, &["partitions", "chat", "--json"]).await;
-    let parts = shown["partitions"].as_array().unwrap();
-    let waits: u64 = parts
+    let partitions = shown["partitions"].as_array().unwrap();
+    let waits: u64 = partitions
         .iter()
         .filter_map(|part| part["waiting"].as_u64())
         .sum();
