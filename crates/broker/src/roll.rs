@@ -1,7 +1,8 @@
 //! The roll of all queues, by which managers and operators find them.
 //!
 //! It is one set, in a Cluster mostly on another shard than the queue, which may lose a name that it had confirmed. So a
-//! name is put there again every now and then, by all that work with the queue; never in the way of what they do.
+//! name is put there again every now and then, by all that work with the queue; never in the way of what they do. At the
+//! same time they look whether the queue was split: who missed that it was told knows it soon.
 
 use std::time::Duration;
 
@@ -20,12 +21,27 @@ pub(crate) async fn enter(redis: &Redis, queue: &QueueName) -> Result<(), Error>
     redis.query::<i64>(&cmd).await.map(drop)
 }
 
-/// Keeps one there that has been put there, for as long as this is polled. A failure is made good by the next time.
+/// Keeps one there that has been put there, and what is known of its partitions new, for as long as this is polled. A
+/// failure is made good by the next time.
 pub(crate) async fn keep(redis: &Redis, queue: &QueueName) {
     loop {
-        tokio::time::sleep(AGAIN).await;
-        if let Err(error) = enter(redis, queue).await {
-            debug!(%queue, %error, "can't be put on the roll of queues");
+        again(redis, queue).await;
+        if let Err(error) = redis.newest_placement(queue).await {
+            debug!(%queue, %error, "whether the queue is split can't be read");
         }
+    }
+}
+
+/// Keeps a partition there that is not the first: it has no partitions.
+pub(crate) async fn keep_partition(redis: &Redis, partition: &QueueName) {
+    loop {
+        again(redis, partition).await;
+    }
+}
+
+async fn again(redis: &Redis, queue: &QueueName) {
+    tokio::time::sleep(AGAIN).await;
+    if let Err(error) = enter(redis, queue).await {
+        debug!(%queue, %error, "can't be put on the roll of queues");
     }
 }
