@@ -24,6 +24,7 @@ mod model;
 mod nodes;
 mod options;
 mod overview;
+mod partitions_consume;
 mod presence;
 mod producer;
 mod puppets;
