@@ -3,7 +3,6 @@
 //! It never returns an error from a poll, since that ends an apalis worker: the driver behind it reconnects instead.
 
 use std::{
-    convert::Infallible,
     fmt,
     pin::Pin,
     sync::Arc,
@@ -17,15 +16,16 @@ use apalis_core::{
     worker::context::WorkerContext,
 };
 use protocol::{Job, Kind};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::{
     sync::{CancellationToken, PollSender},
     task::TaskTracker,
 };
 
 use crate::{
-    AckLayer, Keys, Producer, Pulse, QueueArgs, Redis, Spans, SubmitError, WorkerCard,
-    buffer::Buffer, driver::Driver, keeper::Keeper, lease::Leases, producer::Submission, registry,
+    AckLayer, Producer, Pulse, QueueArgs, Redis, Spans, SubmitError, WorkerCard,
+    consumer::{Consumer, Source},
+    producer::Submission,
     sink::Pending,
 };
 
@@ -94,13 +94,6 @@ pub struct RedisBackend {
     source: Option<Source>,
 }
 
-/// The consuming half, once it runs.
-struct Source {
-    buffer: Arc<Buffer>,
-    closing: CancellationToken,
-    ended: oneshot::Receiver<Infallible>,
-}
-
 impl RedisBackend {
     /// A backend that submits through a producer and consumes nothing.
     pub fn new(redis: Redis, args: QueueArgs, producer: Producer) -> Self {
@@ -123,57 +116,11 @@ impl RedisBackend {
         self
     }
 
-    /// Starts the driver, and the keeper of its leases.
+    /// Starts to claim.
     fn start(&mut self) {
-        let Some(config) = self.consumer.clone() else {
-            return;
-        };
-        let (ops_sender, ops) = mpsc::channel(config.capacity.saturating_mul(2).clamp(16, 4096));
-        let (alive, ended) = oneshot::channel();
-        let buffer = Arc::<Buffer>::default();
-        let leases = Arc::<Leases>::default();
-        let closing = CancellationToken::new();
-        let keys = Keys::new(self.redis.prefix(), self.producer.queue().clone());
-        let over = CancellationToken::new();
-        let look = Arc::<Notify>::default();
-        let kinds = registry::words(&config.kinds);
-        Keeper {
-            redis: self.redis.clone(),
-            keys: keys.clone(),
-            worker: config.worker.clone(),
-            lease: config.lease,
-            card: config.card.clone(),
-            kinds: kinds.clone(),
-            leases: Arc::clone(&leases),
-            look: Arc::clone(&look),
-            ready: config.ready.clone(),
-            over: over.clone(),
-        }
-        .start(&config.tracker);
-        let driver = Driver {
-            redis: self.redis.clone(),
-            keys,
-            args: self.args.clone(),
-            ops,
-            ops_sender,
-            buffer: Arc::clone(&buffer),
-            leases,
-            kinds,
-            look,
-            closing: closing.clone(),
-            config: config.clone(),
-        };
-        // Whatever ends the driver, its leases are not kept any longer.
-        let over = over.drop_guard();
-        config.tracker.spawn(async move {
-            driver.run().await;
-            drop(over);
-            drop(alive);
-        });
-        self.source = Some(Source {
-            buffer,
-            closing,
-            ended,
+        self.source = self.consumer.clone().map(|config| {
+            let queue = self.producer.queue().clone();
+            Consumer::start(self.redis.clone(), queue, self.args.clone(), config)
         });
     }
 }
@@ -228,7 +175,7 @@ impl Backend for RedisBackend {
             return Poll::Ready(Ok(()));
         };
         source.closing.cancel();
-        // It ends by being dropped: the driver has written everything.
+        // It ends by being dropped: the drivers have written everything.
         Pin::new(&mut source.ended).poll(cx).map(|_| Ok(()))
     }
 }

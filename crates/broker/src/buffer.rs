@@ -1,4 +1,4 @@
-//! Claimed tasks on their way from the driver to apalis. Its size is bounded by what the driver claims.
+//! Claimed tasks on their way from the drivers to apalis. Its size is bounded by what the drivers claim.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,8 @@ pub(crate) struct Buffer {
 
 #[derive(Default)]
 struct State {
-    tasks: VecDeque<Task<Job>>,
+    /// Each with its partition.
+    tasks: VecDeque<(u16, Task<Job>)>,
     waiting: Option<Waker>,
 }
 
@@ -25,9 +26,9 @@ impl Buffer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, task: Task<Job>) {
+    pub(crate) fn push(&self, partition: u16, task: Task<Job>) {
         let mut state = self.lock();
-        state.tasks.push_back(task);
+        state.tasks.push_back((partition, task));
         if let Some(waker) = state.waiting.take() {
             drop(state);
             waker.wake();
@@ -36,15 +37,21 @@ impl Buffer {
 
     pub(crate) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Task<Job>> {
         let mut state = self.lock();
-        if let Some(task) = state.tasks.pop_front() {
+        if let Some((_, task)) = state.tasks.pop_front() {
             return Poll::Ready(task);
         }
         state.waiting = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// What was claimed and not begun.
-    pub(crate) fn take_all(&self) -> VecDeque<Task<Job>> {
-        std::mem::take(&mut self.lock().tasks)
+    /// What was claimed of a partition and not begun.
+    pub(crate) fn take_all(&self, partition: u16) -> Vec<Task<Job>> {
+        let mut state = self.lock();
+        let all = std::mem::take(&mut state.tasks);
+        let (its, others) = all.into_iter().partition(|(of, _)| *of == partition);
+        state.tasks = others;
+        drop(state);
+        let its: VecDeque<(u16, Task<Job>)> = its;
+        its.into_iter().map(|(_, task)| task).collect()
     }
 }

@@ -1,10 +1,10 @@
-//! The one task of a worker that talks to its queue: round after round, each as large as what came up meanwhile. While one
+//! The one task of a worker that talks to a partition of its queue: round after round, each as large as what came up meanwhile. While one
 //! is under way another may be, so that Redis and the worker need not wait for each other.
 
 use std::{
     collections::HashSet,
     sync::{Arc, OnceLock, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use apalis_core::{
@@ -12,7 +12,7 @@ use apalis_core::{
     task::{Task, builder::TaskBuilder, metadata::MetadataStore, task_id::TaskId},
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use protocol::{Job, JobId};
+use protocol::{Job, JobId, QueueName};
 use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,9 @@ use crate::{
     flight::{Flight, Landed, Pilot},
     handle::{Attempt, Op, Written},
     lease::Leases,
+    ready::Voice,
     round::Claim,
+    shares::Share,
     wake::Wake,
 };
 
@@ -42,6 +44,10 @@ const IDLE: Duration = Duration::from_millis(2_500);
 
 pub(crate) struct Driver {
     pub(crate) redis: Redis,
+    /// The queue as its handlers know it.
+    pub(crate) queue: QueueName,
+    /// Which of its partitions this is, and its keys.
+    pub(crate) partition: u16,
     pub(crate) keys: Keys,
     pub(crate) args: QueueArgs,
     pub(crate) config: ConsumerConfig,
@@ -50,6 +56,10 @@ pub(crate) struct Driver {
     pub(crate) ops_sender: mpsc::Sender<Op>,
     pub(crate) buffer: Arc<Buffer>,
     pub(crate) leases: Arc<Leases>,
+    /// What it may take of the worker's capacity.
+    pub(crate) share: Arc<Share>,
+    /// Whether Redis answers.
+    pub(crate) ready: Arc<Voice>,
     /// The kinds that the worker has, as scripts read them.
     pub(crate) kinds: String,
     /// Told when there may be something for this worker alone.
@@ -137,6 +147,8 @@ impl Driver {
             args: self.args.clone(),
             config: self.config.clone(),
             leases: Arc::clone(&self.leases),
+            share: Arc::clone(&self.share),
+            ready: Arc::clone(&self.ready),
             kinds: std::mem::take(&mut self.kinds),
             number: AtomicU64::new(0),
         };
@@ -144,11 +156,12 @@ impl Driver {
         let mut queued = Queued::default();
         let mut flights = FuturesUnordered::new();
         let mut slots: Vec<usize> = (0..ROUNDS).collect();
-        // Attempts that are held, but for those whose end is under way; and how many more may be taken by what is.
-        let (mut outstanding, mut wanted) = (0, 0);
-        // Whether there may be something to take, and how long to believe that there is not.
-        let mut look = true;
+        // Whether there may be something to take, and how long to believe that there is not. A token that woke this worker
+        // goes on to another with the next round, if this one takes nothing.
+        let (mut look, mut has_token) = (true, false);
         let mut rest = IDLE;
+        // Whether the last look found all that it could take, and when it was.
+        let (mut is_deep, mut looked) = (false, Instant::now());
         let mut stopping = false;
         loop {
             self.config.pulse.beat();
@@ -156,19 +169,22 @@ impl Driver {
             stopping |= self.config.soft.is_cancelled();
             if stopping {
                 // Also what was still under way.
-                let tasks = self.buffer.take_all();
+                let tasks = self.buffer.take_all(self.partition);
                 let back = tasks.iter().filter_map(hand_back);
                 back.for_each(|op| queued.push(op));
+                self.share.rest();
             }
             // What this round ends makes room for what it takes.
             let ending = queued.ending();
-            let free = if stopping {
-                0
-            } else {
-                self.config
-                    .capacity
-                    .saturating_sub(outstanding - ending + wanted)
-            };
+            let free = if stopping { 0 } else { self.share.free(ending) };
+            if !stopping && self.share.is_shared() {
+                // Where others have all, nobody waits for a token: so it looks in its turn.
+                look |= looked.elapsed() >= rest || free > 0 && self.share.is_hungry();
+                if look && free == 0 && !has_token {
+                    self.share.ask();
+                    look = false;
+                }
+            }
             // A free slot is what bounds how many are under way.
             let is_worth = if flights.is_empty() {
                 !queued.next.is_empty() || look
@@ -177,16 +193,26 @@ impl Driver {
                     || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
             };
             if is_worth && let Some(slot) = slots.pop() {
-                let want = free.min(MAX_CLAIM);
-                outstanding -= ending;
-                wanted += want;
+                let most = if stopping { 0 } else { MAX_CLAIM };
+                let want = self.share.depart(ending, most);
+                if want > 0 {
+                    looked = Instant::now();
+                } else if !stopping && (look || is_deep) {
+                    self.share.ask();
+                }
                 let ops = queued.take();
-                flights.push(pilot.fly(Flight { slot, ops, want }));
-                look = false;
+                flights.push(pilot.fly(Flight {
+                    slot,
+                    ops,
+                    ending,
+                    want,
+                }));
+                (look, has_token) = (false, false);
                 continue;
             }
             let is_idle = flights.is_empty();
-            if is_idle && self.closing.is_cancelled() && outstanding == 0 {
+            let is_empty = self.share.held() == 0;
+            if is_idle && self.closing.is_cancelled() && is_empty {
                 break;
             }
             tokio::select! {
@@ -194,12 +220,12 @@ impl Driver {
                 Some(landed) = flights.next() => {
                     let Some(landed) = landed else { break };
                     slots.push(landed.slot);
-                    wanted -= landed.want;
                     queued.landed(&landed.ids);
-                    outstanding += landed.reply.claims.len();
                     let (want, found) = (landed.want, landed.reply.claims.len());
-                    look |= want > 0 && found == want;
+                    self.share.land(landed.ending, want, found);
                     if want > 0 {
+                        is_deep = found == want;
+                        look |= is_deep;
                         rest = landed
                             .reply
                             .due_ms
@@ -210,17 +236,18 @@ impl Driver {
                     for claim in self.settle(landed) {
                         self.accept(claim, &mut queued);
                     }
-                    look &= outstanding < self.config.capacity;
+                    look &= self.share.held() < self.config.capacity;
                 }
-                () = wake.woken(free > 0), if is_idle => look = true,
+                () = wake.woken(free > 0), if is_idle => (look, has_token) = (true, true),
                 () = self.look.notified(), if free > 0 => look = true,
+                () = self.share.freed(), if free == 0 && !stopping => {}
                 // Who can take nothing turns too, so that it is seen to live.
                 () = tokio::time::sleep(if is_idle && free > 0 { rest } else { IDLE }) => look |= is_idle && free > 0,
                 () = self.config.soft.cancelled(), if !stopping => {}
-                () = self.closing.cancelled(), if is_idle && outstanding == 0 => {}
+                () = self.closing.cancelled(), if is_idle && is_empty => {}
             }
         }
-        self.config.ready.send_replace(false);
+        self.ready.set(false);
     }
 
     fn collect(&mut self, queued: &mut Queued) {
@@ -296,11 +323,11 @@ impl Driver {
                     // apalis counts the attempts before this one.
                     .attempt(number.saturating_sub(1) as usize)
                     .max_attempts(max_attempts as usize)
-                    .queue(Queue::from(self.keys.queue().as_str()))
+                    .queue(Queue::from(self.queue.as_str()))
                     .with_metadata(MetadataStore::from_map(metadata))
                     .data(handle)
                     .build();
-                self.buffer.push(task);
+                self.buffer.push(self.partition, task);
             }
             Err(failure) => {
                 warn!(job = %id, attempt = number, %failure, "job can't be run");

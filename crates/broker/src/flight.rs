@@ -16,7 +16,9 @@ use crate::{
     Backoff, ConsumerConfig, Keys, QueueArgs, Redis,
     handle::Op,
     lease::Leases,
+    ready::Voice,
     round::{Reply, Round},
+    shares::Share,
 };
 
 /// How long operations may still take to reach Redis once the process must stop.
@@ -29,6 +31,9 @@ pub(crate) struct Pilot {
     pub(crate) args: QueueArgs,
     pub(crate) config: ConsumerConfig,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) share: Arc<Share>,
+    /// Whether Redis answers.
+    pub(crate) ready: Arc<Voice>,
     /// The kinds that the worker has, as scripts read them.
     pub(crate) kinds: String,
     /// Of the last round.
@@ -40,6 +45,8 @@ pub(crate) struct Flight {
     /// Where Redis remembers its answer. Two that are under way at the same time have two.
     pub(crate) slot: usize,
     pub(crate) ops: Vec<Op>,
+    /// How many of them end their attempts.
+    pub(crate) ending: usize,
     pub(crate) want: usize,
 }
 
@@ -50,6 +57,8 @@ pub(crate) struct Landed {
     pub(crate) ids: Vec<JobId>,
     /// What was written of it, or refused.
     pub(crate) ops: Vec<Op>,
+    /// How many ended their attempts when it went.
+    pub(crate) ending: usize,
     pub(crate) want: usize,
     pub(crate) reply: Reply,
 }
@@ -64,6 +73,7 @@ impl Pilot {
         let Flight {
             slot,
             mut ops,
+            ending,
             want,
         } = flight;
         let ids = ops.iter().map(|op| op.id).collect();
@@ -72,6 +82,7 @@ impl Pilot {
             slot,
             ids,
             ops,
+            ending,
             want,
             reply,
         })
@@ -99,10 +110,9 @@ impl Pilot {
                 Ok(reply) => {
                     if backoff.tries() > 0 {
                         info!(worker = self.config.worker, "Redis answers again");
+                        self.share.hears(true);
                     }
-                    self.config
-                        .ready
-                        .send_if_modified(|ready| !std::mem::replace(ready, true));
+                    self.ready.set(true);
                     return Some(reply);
                 }
                 Err(error) if error.is_temporary() => {
@@ -125,9 +135,8 @@ impl Pilot {
                     number = self.next();
                 }
             }
-            self.config
-                .ready
-                .send_if_modified(|ready| std::mem::replace(ready, false));
+            self.ready.set(false);
+            self.share.hears(false);
             let pause = backoff.pause();
             if ops.is_empty() {
                 // Who stops wants nothing more of Redis, so there is nothing to wait for.

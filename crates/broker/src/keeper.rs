@@ -10,13 +10,13 @@ use std::{
 };
 
 use protocol::JobId;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, info, warn};
 
 use crate::{
     Backoff, Error, Keys, Redis, StopReason, WorkerCard, beat::Beat, call::Link, lease::Leases,
-    roll,
+    ready::Voice, roll,
 };
 
 /// How many leases one call renews.
@@ -38,7 +38,11 @@ pub(crate) struct Keeper {
     /// Tells the worker that there may be something to take.
     pub(crate) look: Arc<Notify>,
     /// Whether Redis answers.
-    pub(crate) ready: watch::Sender<bool>,
+    pub(crate) ready: Arc<Voice>,
+    /// The first keeps what is known of the others.
+    pub(crate) is_first: bool,
+    /// Told when the queue may have been split.
+    pub(crate) split: Notify,
     /// Cancelled when the worker has settled everything.
     pub(crate) over: CancellationToken,
 }
@@ -74,7 +78,7 @@ impl Keeper {
         let over = self.over.clone();
         runtime.block_on(async {
             let all = async {
-                tokio::join!(self.beats(), self.listen(), self.enrol());
+                tokio::join!(self.beats(), self.listen(), self.enrol(), self.look_again());
             };
             over.run_until_cancelled(Box::pin(all)).await;
             let farewell = tokio::time::timeout(FAREWELL, self.beat(&[], true));
@@ -96,7 +100,7 @@ impl Keeper {
             }
             if result.is_err() != silent {
                 silent = result.is_err();
-                self.ready.send_replace(!silent);
+                self.ready.set(!silent);
             }
             tokio::time::sleep(self.lease / 3).await;
         }
@@ -163,7 +167,25 @@ impl Keeper {
         if let Err(error) = roll::enter(&self.redis, queue).await {
             debug!(%queue, %error, "not on the roll of queues yet");
         }
-        roll::keep(&self.redis, queue).await;
+        if self.is_first {
+            roll::keep_with_partitions(&self.redis, queue).await;
+        } else {
+            roll::keep(&self.redis, queue).await;
+        }
+    }
+
+    /// Reads where the queue's topics are whenever that may have changed; who starts claims for the partitions is told.
+    async fn look_again(&self) {
+        let queue = self.keys.queue();
+        let mut backoff = Backoff::default();
+        loop {
+            self.split.notified().await;
+            while let Err(error) = self.redis.newest_placement(queue).await {
+                debug!(%queue, %error, "the partitions can't be read");
+                tokio::time::sleep(backoff.pause()).await;
+            }
+            backoff.reset();
+        }
     }
 
     /// Reads the inbox for ever. A message that is lost with its connection is made good by the next beat.
@@ -209,6 +231,7 @@ impl Keeper {
         let words: Vec<&str> = message.split(' ').collect();
         match *words {
             ["look"] => self.look.notify_one(),
+            ["partitions"] if self.is_first => self.split.notify_one(),
             ["cancel", id, attempt] => {
                 if let (Ok(id), Ok(attempt)) = (id.parse(), attempt.parse()) {
                     self.stop(id, attempt, StopReason::Cancelled);

@@ -24,8 +24,10 @@ mod model;
 mod nodes;
 mod options;
 mod overview;
+mod partitions_consume;
 mod partitions_follow;
 mod partitions_produce;
+
 mod presence;
 mod producer;
 mod puppets;

@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use apalis::prelude::{Monitor, WorkerBuilder};
+use apalis::prelude::{Monitor, WorkerBuilder, WorkerBuilderExt as _};
 use apalis_core::{error::BoxDynError, task::Task};
 use broker::{
     ConsumerConfig, Inspector, JobHandle, Maintenance, Output, Producer, ProducerConfig, QueueArgs,
@@ -141,6 +141,8 @@ pub fn job(payload: &str, options: JobOptions) -> Job {
 #[derive(Clone, Copy)]
 pub struct Setup {
     pub capacity: usize,
+    /// How many run at a time: the others are taken ahead.
+    pub concurrency: usize,
     pub lease: Duration,
     pub timeout: Option<Duration>,
     pub grace: Duration,
@@ -151,6 +153,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             capacity: 16,
+            concurrency: 1_000,
             lease: Duration::from_secs(10),
             timeout: None,
             grace: Duration::from_secs(5),
@@ -215,6 +218,7 @@ impl Worker {
             });
             WorkerBuilder::new(name.as_str())
                 .backend(backend.clone())
+                .concurrency(setup.concurrency)
                 .build(service)
         });
         let stop = soft.clone();
