@@ -25,7 +25,7 @@ mod nodes;
 mod options;
 mod overview;
 mod partitions_consume;
-mod partitions_follow;
+mod partitions_split;
 mod partitions_produce;
 
 mod presence;
