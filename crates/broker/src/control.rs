@@ -115,7 +115,23 @@ impl Control {
         ids: &[JobId],
         own: impl Fn(&mut Call<'_>),
     ) -> Result<Vec<Done>, Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        let ask = |partition, ids| self.each_in(script, partition, ids, &own);
+        let done = self.redis.seek(queue, ids, ask).await?;
+        Ok(done
+            .into_iter()
+            .map(|one| one.unwrap_or(Done::NotFound))
+            .collect())
+    }
+
+    /// The same in one partition; without an answer for those that it does not have.
+    async fn each_in(
+        &self,
+        script: &Script,
+        partition: QueueName,
+        ids: Vec<JobId>,
+        own: impl Fn(&mut Call<'_>),
+    ) -> Result<Vec<Option<Done>>, Error> {
+        let keys = Keys::new(self.redis.prefix(), partition);
         let mut done = Vec::with_capacity(ids.len());
         for step in ids.chunks(STEP) {
             let mut call = script::ending(script, &keys, &self.args);
@@ -127,12 +143,12 @@ impl Control {
             let answers: Vec<String> = self.redis.script(&call).await?;
             for (id, answer) in step.iter().zip(answers) {
                 done.push(match answer.as_str() {
-                    "ok" => Done::Yes,
-                    "requested" => Done::Requested,
-                    "missing" => Done::NotFound,
+                    "ok" => Some(Done::Yes),
+                    "requested" => Some(Done::Requested),
+                    "missing" => None,
                     state => state
                         .parse()
-                        .map(Done::Conflict)
+                        .map(|state| Some(Done::Conflict(state)))
                         .map_err(|error| Error::Stored(format!("state of {id}: {error}")))?,
                 });
             }

@@ -158,10 +158,17 @@ impl Inspector {
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// One job, if the queue has it.
+    /// One job, if the queue has it, in whichever partition.
     pub async fn get(&self, queue: &QueueName, id: JobId) -> Result<Option<JobRecord>, Error> {
-        let records = self.redis.records(&self.queue_keys(queue), &[id]).await?;
-        Ok(records.into_iter().next())
+        let ask = |partition: QueueName, ids: Vec<JobId>| async move {
+            let keys = self.queue_keys(&partition);
+            Ok(vec![self.redis.records(&keys, &ids).await?.pop()])
+        };
+        let found = self.redis.seek(queue, &[id], ask).await?;
+        Ok(found.into_iter().flatten().next().map(|job| JobRecord {
+            queue: queue.clone(),
+            ..job
+        }))
     }
 
     /// One job, in whichever queue has it.

@@ -5,6 +5,7 @@
 //! into the older places, which from then on refuse. So what has a name is in one place, without a lock and without
 //! anybody who has to be there. The greatest generation that anybody knows is the one that holds.
 
+mod lookup;
 mod placement;
 
 use std::{
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::{Error, Keys, Redis, script::LOOK};
 
+pub(crate) use placement::whole;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
 
 /// Of how many queues a placement is remembered.
@@ -83,7 +85,7 @@ impl Redis {
         }
     }
 
-    /// Where a queue's topics are, read anew.
+    /// Where a queue's topics are, read anew. A partition is not split itself: it only knows how its queue is.
     pub async fn newest_placement(&self, queue: &QueueName) -> Result<Arc<Placement>, Error> {
         let keys = Keys::new(self.prefix(), queue.clone());
         let mut cmd = redis::cmd("HGET");
@@ -92,6 +94,12 @@ impl Redis {
         let placement = Placement::read(stored.as_deref().unwrap_or_default());
         let placement =
             placement.ok_or_else(|| Error::Stored(format!("the placement of {queue}")))?;
+        if placement.generation() > 0
+            && let Some((whole, index)) = whole(queue)
+            && Box::pin(self.newest_placement(&whole)).await?.held() > index
+        {
+            return Ok(self.partitions().learn(queue, Placement::default()));
+        }
         Ok(self.partitions().learn(queue, placement))
     }
 
@@ -112,4 +120,10 @@ impl Redis {
         let found: String = self.script(&call).await?;
         Ok(found.bytes().map(|byte| byte == b'1').collect())
     }
+}
+
+/// The name of a partition of a queue that is split, which has one.
+pub(crate) fn named(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
+    partition_name(queue, index)
+        .map_err(|_| Error::Stored(format!("{queue} can't have a partition {index}")))
 }

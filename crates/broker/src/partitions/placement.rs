@@ -113,11 +113,23 @@ pub fn partition_name(queue: &QueueName, index: u16) -> Result<QueueName, NameEr
     QueueName::new(format!("{queue}.{index}"))
 }
 
+/// Of which queue something of this name would be which partition, other than the first.
+pub(crate) fn whole(name: &QueueName) -> Option<(QueueName, u16)> {
+    let (queue, number) = name.as_str().rsplit_once('.')?;
+    let index = number
+        .parse()
+        .ok()
+        .filter(|n| (1..MAX_PARTITIONS).contains(n))?;
+    let queue = QueueName::new(queue).ok()?;
+    // Numbers are written in one way alone.
+    (partition_name(&queue, index).as_ref() == Ok(name)).then_some((queue, index))
+}
+
 #[cfg(test)]
 mod tests {
     use protocol::QueueName;
 
-    use super::{Placement, partition_name};
+    use super::{Placement, partition_name, whole};
 
     #[test]
     fn what_is_stored_is_read_again() {
@@ -170,7 +182,12 @@ mod tests {
     fn partitions_are_named_after_their_queue() {
         let queue = QueueName::new("chat").unwrap();
         assert_eq!(partition_name(&queue, 0).unwrap().as_str(), "chat");
-        assert_eq!(partition_name(&queue, 12).unwrap().as_str(), "chat.12");
+        let twelfth = partition_name(&queue, 12).unwrap();
+        assert_eq!(twelfth.as_str(), "chat.12");
+        assert_eq!(whole(&twelfth), Some((queue, 12)));
+        for name in ["chat", "chat.0", "chat.01", "chat.64", "chat.x"] {
+            assert_eq!(whole(&QueueName::new(name).unwrap()), None, "{name}");
+        }
         let long = QueueName::new("x".repeat(protocol::limits::MAX_NAME_BYTES)).unwrap();
         assert!(partition_name(&long, 1).is_err());
     }
