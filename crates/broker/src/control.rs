@@ -5,7 +5,7 @@ use protocol::{JobId, JobState, Priority, QueueName, Tenant};
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     call::{Call, Script},
-    roll,
+    partitions, roll,
     script::{self, CANCEL, DELETE, PRIORITY, RETRY, RUN_NOW, SETTINGS},
 };
 
@@ -181,15 +181,13 @@ impl Control {
     }
 
     async fn write(&self, queue: &QueueName, fields: &[(&str, String)]) -> Result<(), Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
-        let mut call = script::invoke(&SETTINGS, &keys, &self.args);
-        call.arg("").arg(fields.len());
-        for (name, value) in fields {
-            call.arg(*name).arg(value);
-        }
-        self.redis.script::<String>(&call).await?;
-        // A queue with settings is one, also before its first job.
-        roll::enter(&self.redis, queue).await
+        self.set_everywhere(queue, |call| {
+            call.arg("").arg(fields.len());
+            for (name, value) in fields {
+                call.arg(*name).arg(value);
+            }
+        })
+        .await
     }
 
     /// Sets what one tenant may have, in place of the limits for all tenants; `None` takes its own limits away.
@@ -199,13 +197,42 @@ impl Control {
         tenant: &Tenant,
         limits: Option<&TenantLimits>,
     ) -> Result<(), Error> {
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
+        self.set_everywhere(queue, |call| {
+            call.arg(tenant.as_str())
+                .arg(0)
+                .arg(limits.map(TenantLimits::stored).unwrap_or_default());
+        })
+        .await
+    }
+
+    /// Sets something in all partitions of a queue. First in that which new ones are given copies of, so that one that comes
+    /// meanwhile has it too.
+    async fn set_everywhere(
+        &self,
+        queue: &QueueName,
+        own: impl Fn(&mut Call<'_>),
+    ) -> Result<(), Error> {
+        self.set_in(queue, &own).await?;
+        for index in 1..self.redis.newest_placement(queue).await?.held() {
+            self.set_in(&partitions::named(queue, index)?, &own).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_in(
+        &self,
+        partition: &QueueName,
+        own: impl Fn(&mut Call<'_>),
+    ) -> Result<(), Error> {
+        let keys = Keys::new(self.redis.prefix(), partition.clone());
         let mut call = script::invoke(&SETTINGS, &keys, &self.args);
-        call.arg(tenant.as_str())
-            .arg(0)
-            .arg(limits.map(TenantLimits::stored).unwrap_or_default());
+        own(&mut call);
         self.redis.script::<String>(&call).await?;
         // A queue with settings is one, also before its first job.
-        roll::enter(&self.redis, queue).await
+        roll::enter(&self.redis, partition).await
+    }
+
+    pub(crate) const fn redis(&self) -> &Redis {
+        &self.redis
     }
 }

@@ -7,6 +7,7 @@
 
 mod lookup;
 mod placement;
+mod split;
 
 use std::{
     collections::HashMap,
@@ -18,8 +19,9 @@ use tokio::sync::watch;
 
 use crate::{Error, Keys, Redis, script::LOOK};
 
-pub(crate) use placement::whole;
+use placement::whole;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
+pub use split::PartitionError;
 
 /// Of how many queues a placement is remembered.
 const REMEMBERED: usize = 4096;

@@ -76,6 +76,8 @@ pub(crate) static PAGE: LazyLock<Script> =
     LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
 pub(crate) static LOOK: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/look.lua")]));
+pub(crate) static PARTITION: LazyLock<Script> =
+    LazyLock::new(|| alone("", &[include_str!("lua/partition.lua")]));
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
     let parts = [
         include_str!("lua/position.lua"),

@@ -24,6 +24,7 @@ mod model;
 mod nodes;
 mod options;
 mod overview;
+mod partitions_find;
 mod presence;
 mod producer;
 mod puppets;
