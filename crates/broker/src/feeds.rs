@@ -9,22 +9,22 @@ mod compare;
 mod followed;
 #[cfg(feature = "testing")]
 pub(crate) mod offline;
+mod placed;
+mod placer;
 mod shards;
+mod wanted;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use redis::Msg;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis, subscription::Subscription};
 
 use followed::{Followed, Verdict};
+pub use wanted::Feeds;
+use wanted::{Wanted, Wish};
 
 /// How often positions are compared with the logs.
 const CHECK: Duration = Duration::from_secs(10);
@@ -62,39 +62,39 @@ pub trait Listener: Send {
     fn state(&mut self, state: FollowState);
 }
 
-/// What is to be followed. Clones share it.
-#[derive(Clone, Default)]
-pub struct Feeds(Arc<Wanted>);
-
-#[derive(Default)]
-struct Wanted {
-    /// What changed and was not dealt with: at most one entry a feed.
-    changes: Mutex<HashMap<Feed, bool>>,
-    changed: Notify,
-}
-
 impl Feeds {
-    /// Begins to follow a feed. One that is followed already is told to begin once more.
-    pub fn follow(&self, feed: &Feed) {
-        self.want(feed, true);
-    }
-
-    /// Follows a feed no more.
-    pub fn leave(&self, feed: &Feed) {
-        self.want(feed, false);
-    }
-
     /// Follows what is wanted until `stop`.
     pub async fn run(self, redis: Redis, listener: impl Listener, stop: CancellationToken) {
+        placed::run(self.0, redis, listener, false, stop).await;
+    }
+
+    /// The same where that is one feed alone: whether it is followed is all that there is to tell.
+    pub(crate) async fn run_one(
+        self,
+        redis: Redis,
+        listener: impl Listener,
+        stop: CancellationToken,
+    ) {
+        placed::run(self.0, redis, listener, true, stop).await;
+    }
+
+    /// Follows what is wanted, all of which is where its name says.
+    async fn run_placed(
+        self,
+        redis: Redis,
+        listener: impl Listener,
+        is_one: bool,
+        stop: CancellationToken,
+    ) {
         if redis.is_cluster() {
-            shards::run(self.0, redis, listener, stop).await;
+            shards::run(self.0, redis, listener, is_one, stop).await;
         } else {
             self.run_at(redis, String::new(), listener, stop).await;
         }
     }
 
     /// The same where all that is wanted is on the server that has a key.
-    pub(crate) async fn run_at(
+    async fn run_at(
         self,
         redis: Redis,
         key: String,
@@ -129,25 +129,6 @@ impl Feeds {
                 () = stop.cancelled() => return,
             }
         }
-    }
-
-    fn want(&self, feed: &Feed, wanted: bool) {
-        let mut changes = self
-            .0
-            .changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        changes.insert(feed.clone(), wanted);
-        drop(changes);
-        self.0.changed.notify_one();
-    }
-}
-
-impl Wanted {
-    /// What changed since this was asked last.
-    fn take(&self) -> HashMap<Feed, bool> {
-        // Taken in one statement: the listener has locks of its own, under which others want something of this one.
-        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -222,25 +203,25 @@ impl<L: Listener> Follower<L> {
     fn take_changes(&mut self) -> (Vec<String>, Vec<String>) {
         let changes = self.wanted.take();
         let (mut new, mut old) = (Vec::new(), Vec::new());
-        for (feed, wanted) in changes {
+        for (feed, wish) in changes {
             let channel = feed.channel();
-            match (wanted, self.followed.get(&channel)) {
-                (true, None) => {
-                    let position = None;
+            match (wish, self.followed.get(&channel)) {
+                (Wish::Leave, Some(_)) => {
+                    self.followed.remove(&channel);
+                    old.push(channel);
+                }
+                (Wish::Leave, None) => {}
+                (wish, None) => {
+                    let position = (wish == Wish::FollowAll).then(Position::default);
                     self.followed
                         .insert(channel.clone(), Followed { feed, position });
                     new.push(channel);
                 }
-                (true, Some(followed)) => {
+                (_, Some(followed)) => {
                     if let Some(position) = &followed.position {
                         self.listener.begins(&feed, position);
                     }
                 }
-                (false, Some(_)) => {
-                    self.followed.remove(&channel);
-                    old.push(channel);
-                }
-                (false, None) => {}
             }
         }
         (new, old)
@@ -328,7 +309,7 @@ impl<L: Listener> Follower<L> {
                 return Ok(delivered);
             };
             let part = Part::After(position.offset);
-            let page = self.redis.log(feed, part, PAGE, PAGE_BYTES).await?;
+            let page = self.redis.log_at(feed, part, PAGE, PAGE_BYTES).await?;
             let top = page.top.position.clone();
             if top.epoch.is_empty() {
                 // The log is gone, and nothing was published since. The next event begins another.

@@ -32,8 +32,7 @@ pub async fn follow(
         on_state,
         deliver,
     };
-    let key = feed.base().to_owned();
-    feeds.run_at(redis, key, one, stop).await;
+    feeds.run_one(redis, one, stop).await;
 }
 
 struct One<S, D> {

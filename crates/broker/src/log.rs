@@ -97,6 +97,18 @@ impl Redis {
         most: usize,
         most_bytes: usize,
     ) -> Result<LogPage, Error> {
+        let feed = self.placed(feed).await?;
+        self.log_at(&feed, part, most, most_bytes).await
+    }
+
+    /// The same for a feed that is where its name says.
+    pub(crate) async fn log_at(
+        &self,
+        feed: &Feed,
+        part: Part,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<LogPage, Error> {
         let (back, offset) = match part {
             Part::After(offset) => (0, offset),
             Part::Before(offset) => (1, offset),
@@ -117,6 +129,22 @@ impl Redis {
 
     /// How many connections follow a feed now, of whichever process.
     pub async fn followers(&self, feed: &Feed) -> Result<u64, Error> {
+        let placed = self.placed(feed).await?;
+        let mut count = self.followers_at(&placed).await?;
+        // Some may have come when it was not there yet, and have not noticed that it is elsewhere.
+        if let Some(queue) = feed.queue() {
+            let placement = self.placement(&queue).await?;
+            for place in placement.places(feed.name()) {
+                let other = feed.at(self.prefix(), &queue, place)?;
+                if other != placed {
+                    count += self.followers_at(&other).await?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    async fn followers_at(&self, feed: &Feed) -> Result<u64, Error> {
         let mut cmd = redis::cmd("PUBSUB");
         let channel = feed.channel();
         let what = if self.is_cluster() {
@@ -134,6 +162,15 @@ impl Redis {
         &self,
         feeds: impl IntoIterator<Item = &'a Feed>,
     ) -> Result<Vec<LogTop>, Error> {
+        let feeds = self.placed_all(feeds).await?;
+        self.tops_at(&feeds).await
+    }
+
+    /// The same for feeds that are where their names say.
+    pub(crate) async fn tops_at<'a>(
+        &self,
+        feeds: impl IntoIterator<Item = &'a Feed>,
+    ) -> Result<Vec<LogTop>, Error> {
         // A script sees one slot.
         let mut slots = BTreeMap::<&str, Vec<(usize, &Feed)>>::new();
         let mut count = 0;
@@ -148,7 +185,9 @@ impl Redis {
                 for (_, feed) in chunk {
                     call.arg(feed.name());
                 }
-                let rows: Vec<(String, u64, String)> = self.script(&call).await?;
+                let (rows, placement): (Vec<(String, u64, String)>, String) =
+                    self.script(&call).await?;
+                self.heard_of(chunk[0].1, &placement);
                 for ((index, _), (epoch, offset, former)) in chunk.iter().zip(rows) {
                     tops[*index] = LogTop::of(epoch, offset, &former);
                 }

@@ -7,6 +7,7 @@
 
 mod lookup;
 mod placement;
+mod places;
 mod split;
 
 use std::{
@@ -21,6 +22,7 @@ use crate::{Error, Keys, Redis, script::LOOK};
 
 use placement::whole;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
+pub(crate) use places::Place;
 pub use split::PartitionError;
 
 /// Of how many queues a placement is remembered.

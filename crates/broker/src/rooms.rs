@@ -153,7 +153,10 @@ impl Rooms {
         if !history.remembers() {
             return Ok(Position::default());
         }
-        self.send(feed, String::new(), Some(history), String::new())
+        // A topic has its log where the queue would begin it, and nowhere else.
+        let placed = self.redis.placed(feed).await;
+        let feed = placed.map_err(|_| PublishError::Unconfirmed)?;
+        self.send(&feed, String::new(), Some(history), String::new())
             .await?
             .await
     }

@@ -25,6 +25,7 @@ mod nodes;
 mod options;
 mod overview;
 mod partitions_find;
+mod partitions_follow;
 mod presence;
 mod producer;
 mod puppets;
