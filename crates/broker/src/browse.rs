@@ -4,6 +4,8 @@
 //! and may have few or none and still not be the last. What joins and leaves meanwhile does no harm: a job that stays where it
 //! is, is listed once. Only of very many active jobs one may come twice, when its lease was renewed.
 
+mod whole;
+
 use std::collections::HashMap;
 
 use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
@@ -41,6 +43,14 @@ pub struct JobPlace {
     /// The score and id of the last job that was looked at.
     score: String,
     id: JobId,
+    /// In which partition, where a queue is listed as a whole.
+    #[serde(default, skip_serializing_if = "is_first")]
+    partition: u16,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_first(partition: &u16) -> bool {
+    *partition == 0
 }
 
 /// A place that no listing gave out.
@@ -101,6 +111,7 @@ impl Inspector {
                     set: set_name,
                     score,
                     id,
+                    partition: 0,
                 });
                 if let Some(job) = records.get(&id)
                     && job.state == set.state
@@ -246,6 +257,7 @@ impl JobPlace {
             // Scores say something more after the milliseconds.
             score: format!("{until}.9999"),
             id: JobId::from_parts(0, 0),
+            partition: 0,
         })
     }
 
@@ -258,6 +270,7 @@ impl JobPlace {
             set: set.name.clone(),
             score: score.to_owned(),
             id,
+            partition: 0,
         }
     }
 }
@@ -302,6 +315,7 @@ mod tests {
             set: set.to_owned(),
             score: score.to_owned(),
             id: JobId::from_parts(1, 1),
+            partition: 0,
         }
     }
 

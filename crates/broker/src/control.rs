@@ -5,8 +5,7 @@ use protocol::{JobId, JobState, Priority, QueueName, Tenant};
 use crate::{
     Error, Keys, QueueArgs, QueueSettings, Redis, TenantLimits,
     call::{Call, Script},
-    partitions::partition,
-    roll,
+    partitions, roll,
     script::{self, CANCEL, DELETE, PRIORITY, RETRY, RUN_NOW, SETTINGS},
 };
 
@@ -30,8 +29,8 @@ pub enum Done {
 /// Changes jobs and queues.
 #[derive(Clone)]
 pub struct Control {
-    pub(crate) redis: Redis,
-    pub(crate) args: QueueArgs,
+    redis: Redis,
+    args: QueueArgs,
 }
 
 impl Control {
@@ -157,7 +156,7 @@ impl Control {
         Ok(done)
     }
 
-    /// Sets what a queue may do, in place of what was set before; in each of its partitions, as all settings.
+    /// Sets what a queue may do, in place of what was set before.
     pub async fn set(&self, queue: &QueueName, settings: &QueueSettings) -> Result<(), Error> {
         self.write(queue, &settings.fields()).await
     }
@@ -182,28 +181,13 @@ impl Control {
     }
 
     async fn write(&self, queue: &QueueName, fields: &[(&str, String)]) -> Result<(), Error> {
-        let placement = self.redis.newest_placement(queue).await?;
-        for index in 0..placement.held() {
-            self.write_here(&partition(queue, index)?, fields).await?;
-        }
-        Ok(())
-    }
-
-    /// The same in one partition.
-    pub(crate) async fn write_here(
-        &self,
-        partition: &QueueName,
-        fields: &[(&str, String)],
-    ) -> Result<(), Error> {
-        let keys = Keys::new(self.redis.prefix(), partition.clone());
-        let mut call = script::invoke(&SETTINGS, &keys, &self.args);
-        call.arg("").arg(fields.len());
-        for (name, value) in fields {
-            call.arg(*name).arg(value);
-        }
-        self.redis.script::<String>(&call).await?;
-        // A queue with settings is one, also before its first job.
-        roll::enter(&self.redis, partition).await
+        self.set_everywhere(queue, |call| {
+            call.arg("").arg(fields.len());
+            for (name, value) in fields {
+                call.arg(*name).arg(value);
+            }
+        })
+        .await
     }
 
     /// Sets what one tenant may have, in place of the limits for all tenants; `None` takes its own limits away.
@@ -213,28 +197,42 @@ impl Control {
         tenant: &Tenant,
         limits: Option<&TenantLimits>,
     ) -> Result<(), Error> {
-        let placement = self.redis.newest_placement(queue).await?;
-        for index in 0..placement.held() {
-            let partition = partition(queue, index)?;
-            self.set_tenant_here(&partition, tenant, limits).await?;
+        self.set_everywhere(queue, |call| {
+            call.arg(tenant.as_str())
+                .arg(0)
+                .arg(limits.map(TenantLimits::stored).unwrap_or_default());
+        })
+        .await
+    }
+
+    /// Sets something in all partitions of a queue. First in that which new ones are given copies of, so that one that comes
+    /// meanwhile has it too.
+    async fn set_everywhere(
+        &self,
+        queue: &QueueName,
+        own: impl Fn(&mut Call<'_>),
+    ) -> Result<(), Error> {
+        self.set_in(queue, &own).await?;
+        for index in 1..self.redis.newest_placement(queue).await?.held() {
+            self.set_in(&partitions::named(queue, index)?, &own).await?;
         }
         Ok(())
     }
 
-    /// The same in one partition.
-    pub(crate) async fn set_tenant_here(
+    async fn set_in(
         &self,
         partition: &QueueName,
-        tenant: &Tenant,
-        limits: Option<&TenantLimits>,
+        own: impl Fn(&mut Call<'_>),
     ) -> Result<(), Error> {
         let keys = Keys::new(self.redis.prefix(), partition.clone());
         let mut call = script::invoke(&SETTINGS, &keys, &self.args);
-        call.arg(tenant.as_str())
-            .arg(0)
-            .arg(limits.map(TenantLimits::stored).unwrap_or_default());
+        own(&mut call);
         self.redis.script::<String>(&call).await?;
         // A queue with settings is one, also before its first job.
         roll::enter(&self.redis, partition).await
+    }
+
+    pub(crate) const fn redis(&self) -> &Redis {
+        &self.redis
     }
 }

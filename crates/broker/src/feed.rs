@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use protocol::{Channel, QueueName};
 
+use crate::{Error, partitions};
+
 /// What can be followed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Feed {
@@ -33,18 +35,21 @@ impl Feed {
 
     /// The queue whose topic it is; none if it is a room.
     pub(crate) fn queue(&self) -> Option<QueueName> {
-        let (_, rest) = self.base.split_once('{')?;
-        // No queue's name begins as that of a namespace does.
-        QueueName::new(rest.strip_suffix("}:")?).ok()
+        let (_, tag) = self.base.split_once('{')?;
+        let name = tag.strip_suffix("}:")?;
+        QueueName::new(name).ok().filter(|_| !name.starts_with('@'))
     }
 
-    /// The same topic in a partition of its queue.
-    pub(crate) fn within(&self, partition: &QueueName) -> Self {
-        let prefix = self.base.split('{').next().unwrap_or_default();
-        Self {
+    /// The same topic of its queue, in a partition.
+    pub(crate) fn at(&self, prefix: &str, queue: &QueueName, index: u16) -> Result<Self, Error> {
+        if index == 0 {
+            return Ok(self.clone());
+        }
+        let partition = partitions::named(queue, index)?;
+        Ok(Self {
             base: format!("{prefix}{{{partition}}}:").into(),
             topic: Arc::clone(&self.topic),
-        }
+        })
     }
 
     /// What all its keys begin with; what scripts get as `KEYS[1]`.
@@ -80,18 +85,19 @@ mod tests {
             queue: QueueName::new("chat").unwrap(),
             topic: Topic::new("lobby").unwrap(),
         };
-        assert_eq!(Feed::topic("p", &channel).channel(), "p{chat}:ch:lobby");
+        let topic = Feed::topic("p", &channel);
+        assert_eq!(topic.channel(), "p{chat}:ch:lobby");
+        assert_eq!(topic.queue().as_ref(), Some(&channel.queue));
+        let second = topic.at("p", &channel.queue, 1).unwrap();
+        assert_eq!(second.channel(), "p{chat.1}:ch:lobby");
+        assert_eq!(topic.at("p", &channel.queue, 0).unwrap(), topic);
+        for namespace in ["chat", ""] {
+            assert_eq!(Feed::room("p", namespace, "lobby").queue(), None);
+        }
         assert_eq!(
             Feed::room("p", "chat", "lobby").channel(),
             "p{@chat}:ch:lobby"
         );
-        let feed = Feed::topic("p", &channel);
-        assert_eq!(feed.queue().as_ref(), Some(&channel.queue));
-        let third = QueueName::new("chat.2").unwrap();
-        assert_eq!(feed.within(&third).channel(), "p{chat.2}:ch:lobby");
-        for namespace in ["chat", ""] {
-            assert_eq!(Feed::room("p", namespace, "lobby").queue(), None);
-        }
         assert_eq!(Feed::room("p", "", "#7").channel(), "p{@}:ch:#7");
     }
 }

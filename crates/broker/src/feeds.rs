@@ -9,6 +9,7 @@ mod compare;
 mod followed;
 #[cfg(feature = "testing")]
 pub(crate) mod offline;
+mod placed;
 mod placer;
 mod shards;
 mod wanted;
@@ -22,8 +23,8 @@ use tracing::{debug, info, warn};
 use crate::{Backoff, Envelope, Error, Feed, Part, Position, Redis, subscription::Subscription};
 
 use followed::{Followed, Verdict};
-use placer::{Named, Placer};
-use wanted::{Want, Wanted};
+pub use wanted::Feeds;
+use wanted::{Wanted, Wish};
 
 /// How often positions are compared with the logs.
 const CHECK: Duration = Duration::from_secs(10);
@@ -61,52 +62,39 @@ pub trait Listener: Send {
     fn state(&mut self, state: FollowState);
 }
 
-/// What is to be followed. Clones share it.
-#[derive(Clone, Default)]
-pub struct Feeds(Arc<Wanted>);
-
 impl Feeds {
-    /// Begins to follow a feed. One that is followed already is told to begin once more.
-    pub fn follow(&self, feed: &Feed) {
-        self.want(feed, Want::Follow);
-    }
-
-    /// Begins to follow a feed, and delivers its log from the first event on. The listener is not told that it begins.
-    fn follow_from_start(&self, feed: &Feed) {
-        self.want(feed, Want::FollowFromStart);
-    }
-
-    /// Follows a feed no more.
-    pub fn leave(&self, feed: &Feed) {
-        self.want(feed, Want::Leave);
-    }
-
     /// Follows what is wanted until `stop`.
     pub async fn run(self, redis: Redis, listener: impl Listener, stop: CancellationToken) {
-        let inner = Self::default();
-        let (mut placer, names) = Placer::new(self.0, redis.clone(), inner.clone());
-        let listener = Named { listener, names };
-        let following = async {
-            placer.begin().await;
-            let follow = async {
-                if redis.is_cluster() {
-                    shards::run(inner.0, redis, listener, stop.clone()).await;
-                } else {
-                    inner
-                        .run_at(redis, String::new(), listener, stop.clone())
-                        .await;
-                }
-            };
-            tokio::select! {
-                () = follow => {}
-                () = placer.run() => {}
-            }
-        };
-        stop.run_until_cancelled(Box::pin(following)).await;
+        placed::run(self.0, redis, listener, false, stop).await;
+    }
+
+    /// The same where that is one feed alone: whether it is followed is all that there is to tell.
+    pub(crate) async fn run_one(
+        self,
+        redis: Redis,
+        listener: impl Listener,
+        stop: CancellationToken,
+    ) {
+        placed::run(self.0, redis, listener, true, stop).await;
+    }
+
+    /// Follows what is wanted, all of which is where its name says.
+    async fn run_placed(
+        self,
+        redis: Redis,
+        listener: impl Listener,
+        is_one: bool,
+        stop: CancellationToken,
+    ) {
+        if redis.is_cluster() {
+            shards::run(self.0, redis, listener, is_one, stop).await;
+        } else {
+            self.run_at(redis, String::new(), listener, stop).await;
+        }
     }
 
     /// The same where all that is wanted is on the server that has a key.
-    pub(crate) async fn run_at(
+    async fn run_at(
         self,
         redis: Redis,
         key: String,
@@ -141,10 +129,6 @@ impl Feeds {
                 () = stop.cancelled() => return,
             }
         }
-    }
-
-    fn want(&self, feed: &Feed, want: Want) {
-        self.0.put(feed, want);
     }
 }
 
@@ -219,25 +203,25 @@ impl<L: Listener> Follower<L> {
     fn take_changes(&mut self) -> (Vec<String>, Vec<String>) {
         let changes = self.wanted.take();
         let (mut new, mut old) = (Vec::new(), Vec::new());
-        for (feed, wanted) in changes {
+        for (feed, wish) in changes {
             let channel = feed.channel();
-            match (wanted, self.followed.get(&channel)) {
-                (Want::Follow | Want::FollowFromStart, None) => {
-                    let position = (wanted == Want::FollowFromStart).then(Position::default);
+            match (wish, self.followed.get(&channel)) {
+                (Wish::Leave, Some(_)) => {
+                    self.followed.remove(&channel);
+                    old.push(channel);
+                }
+                (Wish::Leave, None) => {}
+                (wish, None) => {
+                    let position = (wish == Wish::FollowAll).then(Position::default);
                     self.followed
                         .insert(channel.clone(), Followed { feed, position });
                     new.push(channel);
                 }
-                (Want::Follow | Want::FollowFromStart, Some(followed)) => {
+                (_, Some(followed)) => {
                     if let Some(position) = &followed.position {
                         self.listener.begins(&feed, position);
                     }
                 }
-                (Want::Leave, Some(_)) => {
-                    self.followed.remove(&channel);
-                    old.push(channel);
-                }
-                (Want::Leave, None) => {}
             }
         }
         (new, old)

@@ -32,7 +32,7 @@ pub async fn follow(
         on_state,
         deliver,
     };
-    feeds.run(redis, one, stop).await;
+    feeds.run_one(redis, one, stop).await;
 }
 
 struct One<S, D> {

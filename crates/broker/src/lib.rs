@@ -113,7 +113,7 @@ pub use maintenance::{Maintenance, Swept};
 pub use minutes::{KEPT_MS, KindTotals, MINUTE_MS, Minute};
 pub use nodes::{Nodes, TellError};
 pub use outcome::{JobError, Output};
-pub use partitions::{MAX_PARTITIONS, Placement, partition_name};
+pub use partitions::{MAX_PARTITIONS, PartitionError, Placement, partition_name};
 pub use preflight::{Preflight, Warning};
 pub use presence::{Entrant, Presence, PresenceStats, Present};
 pub use producer::{Producer, ProducerConfig};

@@ -97,11 +97,11 @@ impl Redis {
         most: usize,
         most_bytes: usize,
     ) -> Result<LogPage, Error> {
-        let place = self.place(feed).await?;
-        self.log_at(&place.feed, part, most, most_bytes).await
+        let feed = self.placed(feed).await?;
+        self.log_at(&feed, part, most, most_bytes).await
     }
 
-    /// The same of a feed in its place.
+    /// The same for a feed that is where its name says.
     pub(crate) async fn log_at(
         &self,
         feed: &Feed,
@@ -129,8 +129,24 @@ impl Redis {
 
     /// How many connections follow a feed now, of whichever process.
     pub async fn followers(&self, feed: &Feed) -> Result<u64, Error> {
+        let placed = self.placed(feed).await?;
+        let mut count = self.followers_at(&placed).await?;
+        // Some may have come when it was not there yet, and have not noticed that it is elsewhere.
+        if let Some(queue) = feed.queue() {
+            let placement = self.placement(&queue).await?;
+            for place in placement.places(feed.name()) {
+                let other = feed.at(self.prefix(), &queue, place)?;
+                if other != placed {
+                    count += self.followers_at(&other).await?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    async fn followers_at(&self, feed: &Feed) -> Result<u64, Error> {
         let mut cmd = redis::cmd("PUBSUB");
-        let channel = self.place(feed).await?.feed.channel();
+        let channel = feed.channel();
         let what = if self.is_cluster() {
             "SHARDNUMSUB"
         } else {
@@ -141,8 +157,17 @@ impl Redis {
         Ok(count)
     }
 
-    /// Where the logs of feeds are, in their order; of topics in their places.
+    /// Where the logs of feeds are, in their order.
     pub async fn tops<'a>(
+        &self,
+        feeds: impl IntoIterator<Item = &'a Feed>,
+    ) -> Result<Vec<LogTop>, Error> {
+        let feeds = self.placed_all(feeds).await?;
+        self.tops_at(&feeds).await
+    }
+
+    /// The same for feeds that are where their names say.
+    pub(crate) async fn tops_at<'a>(
         &self,
         feeds: impl IntoIterator<Item = &'a Feed>,
     ) -> Result<Vec<LogTop>, Error> {
@@ -160,7 +185,11 @@ impl Redis {
                 for (_, feed) in chunk {
                     call.arg(feed.name());
                 }
-                let rows: Vec<(String, u64, String)> = self.script(&call).await?;
+                let (rows, placement): (Vec<(String, u64, String)>, String) =
+                    self.script(&call).await?;
+                if let Some(queue) = chunk[0].1.queue() {
+                    self.heard(&queue, &placement);
+                }
                 for ((index, _), (epoch, offset, former)) in chunk.iter().zip(rows) {
                     tops[*index] = LogTop::of(epoch, offset, &former);
                 }

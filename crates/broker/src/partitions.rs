@@ -7,8 +7,9 @@
 
 mod lanes;
 mod lookup;
-mod place;
+mod open;
 mod placement;
+mod places;
 mod route;
 mod router;
 mod split;
@@ -24,10 +25,11 @@ use tokio::sync::watch;
 
 use crate::{Error, Keys, Redis, script::LOOK};
 
-pub(crate) use place::Place;
 use placement::OF;
 pub use placement::{MAX_PARTITIONS, Placement, partition_name};
+pub(crate) use places::Place;
 pub(crate) use router::Router;
+pub use split::PartitionError;
 
 /// Of how many queues a placement is remembered.
 const REMEMBERED: usize = 4096;
@@ -113,6 +115,21 @@ impl Redis {
             .ok_or_else(|| Error::Stored(format!("the placement of {partition}")))
     }
 
+    /// Takes note of what a partition said of its placement.
+    pub(crate) fn heard(&self, queue: &QueueName, told: &str) {
+        match Told::read(told) {
+            Some(Told::Placement(placement)) if placement.generation() > 0 => {
+                self.partitions().learn(queue, placement);
+            }
+            Some(Told::Partition { placement, of }) => {
+                if let Ok(queue) = QueueName::new(of) {
+                    self.partitions().learn(&queue, placement);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The newest placement that any partition of a queue knows: a failover may have taken it back where it was made.
     /// Fails if this is no queue but a partition of one.
     async fn restored_placement(&self, queue: &QueueName) -> Result<Arc<Placement>, Error> {
@@ -122,7 +139,7 @@ impl Redis {
         }
         let mut newest = self.newest_placement(queue).await?;
         for index in 1..newest.held() {
-            let told = self.told(&partition(queue, index)?).await?;
+            let told = self.told(&named(queue, index)?).await?;
             if let Told::Partition { placement, of } = told
                 && of == queue.as_str()
                 && placement.generation() > newest.generation()
@@ -143,7 +160,7 @@ impl Redis {
         fence: Option<&Placement>,
         suffixes: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Vec<bool>, Error> {
-        let keys = Keys::new(self.prefix(), partition(queue, index)?);
+        let keys = Keys::new(self.prefix(), named(queue, index)?);
         let mut call = LOOK.call(keys.base());
         call.arg(fence.map_or_else(String::new, |fence| fence.at(queue, index)));
         for suffix in suffixes {
@@ -155,7 +172,7 @@ impl Redis {
 }
 
 /// The name of a partition that exists, so that it is one.
-pub(crate) fn partition(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
+pub(crate) fn named(queue: &QueueName, index: u16) -> Result<QueueName, Error> {
     partition_name(queue, index)
         .map_err(|error| Error::Stored(format!("partition {index} of {queue}: {error}")))
 }

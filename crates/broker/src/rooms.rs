@@ -153,6 +153,12 @@ impl Rooms {
         if !history.remembers() {
             return Ok(Position::default());
         }
+        if feed.queue().is_some() {
+            // A topic has its log where the queue would begin it, and nowhere else.
+            let lives = history.meta_ttl.max(history.ttl);
+            let opened = self.redis.open_topic(feed, lives).await;
+            return opened.map_err(|_| PublishError::Unconfirmed);
+        }
         self.send(feed, String::new(), Some(history), String::new())
             .await?
             .await

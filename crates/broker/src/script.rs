@@ -74,10 +74,10 @@ pub(crate) static BEAT: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
 pub(crate) static PAGE: LazyLock<Script> =
     LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
-pub(crate) static SPLIT: LazyLock<Script> =
-    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/split.lua")]));
 pub(crate) static LOOK: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/look.lua")]));
+pub(crate) static PARTITION: LazyLock<Script> =
+    LazyLock::new(|| alone("", &[include_str!("lua/partition.lua")]));
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
     let parts = [
         include_str!("lua/position.lua"),
@@ -97,6 +97,14 @@ pub(crate) static PUBLISH: LazyLock<Script> = LazyLock::new(|| {
         include_str!("lua/prelude.lua"),
         include_str!("lua/log.lua"),
         include_str!("lua/publish.lua"),
+    ];
+    alone("", &parts)
+});
+static OPEN: LazyLock<Script> = LazyLock::new(|| {
+    let parts = [
+        include_str!("lua/prelude.lua"),
+        include_str!("lua/log.lua"),
+        include_str!("lua/open.lua"),
     ];
     alone("", &parts)
 });
@@ -139,6 +147,13 @@ pub(crate) static SETTLE_SCHEDULES: LazyLock<Script> =
 pub(crate) fn publish(base: &str) -> Call<'static> {
     let mut call = PUBLISH.call(base);
     call.arg(fresh_epoch()).arg(0).arg(0).arg(0);
+    call
+}
+
+/// The script that begins a topic's log, which lives for so many milliseconds.
+pub(crate) fn open(base: &str, lives_ms: u64) -> Call<'static> {
+    let mut call = OPEN.call(base);
+    call.arg(fresh_epoch()).arg(0).arg(0).arg(lives_ms);
     call
 }
 

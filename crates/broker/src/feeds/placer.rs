@@ -1,279 +1,194 @@
-//! Feeds of queues that are split are followed in the partitions where they are; whoever wants them, and is told of them,
-//! knows nothing of it.
-//!
-//! Most feeds are in the only place that there is, and pass through. The others are looked for when they are wanted, again when
-//! their queue is split otherwise, and now and then as long as they may still turn up elsewhere. In a new place a feed is
-//! read from its beginning: it began there after it was last seen.
+//! Finds where feeds are, and looks again where that may change. One that can't be found now is no concern of others.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use tokio::{sync::watch, time::Interval};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use protocol::QueueName;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{CHECK, Feeds, FollowState, Listener, Want, Wanted};
-use crate::{Backoff, Envelope, Feed, Position, Redis, partitions::Place};
+use super::{Listener, Wanted, Wish, placed::Names};
+use crate::{Backoff, Feed, Redis, partitions::Place};
 
-/// How many feeds are looked for at a time.
-const AT_ONCE: usize = 64;
+/// How often those are looked for again that are not where they would be created, or were nowhere.
+const AGAIN: Duration = Duration::from_secs(10);
 
-/// Passes on what is wanted to those who follow it in its place.
-pub(super) struct Placer {
-    wanted: Arc<Wanted>,
+/// Finds where feeds are.
+pub(super) struct Placer<L> {
     redis: Redis,
-    inner: Feeds,
-    names: Names,
-    /// What is wanted, and where it is; none while that is not known.
-    places: HashMap<Feed, Option<Place>>,
-    /// What is to be looked for, each once.
-    sought: VecDeque<Feed>,
-    waiting: HashSet<Feed>,
-    looks: FuturesUnordered<BoxFuture<'static, (Feed, Place)>>,
-    changes: watch::Receiver<u64>,
-    /// Which placements are being read anew.
-    readings: FuturesUnordered<BoxFuture<'static, ()>>,
+    names: Names<L>,
+    queues: HashMap<QueueName, Sought>,
+    running: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
-impl Placer {
-    /// What follows is wanted of `inner`, whose listener is to be [`Named`] with these names.
-    pub(super) fn new(wanted: Arc<Wanted>, redis: Redis, inner: Feeds) -> (Self, Names) {
-        let names = Names::default();
-        let placer = Self {
-            wanted,
-            changes: redis.partitions().changes(),
-            redis,
-            inner,
-            names: names.clone(),
-            places: HashMap::new(),
-            sought: VecDeque::new(),
-            waiting: HashSet::new(),
-            looks: FuturesUnordered::new(),
-            readings: FuturesUnordered::new(),
-        };
-        (placer, names)
-    }
+/// What is looked for in one queue.
+#[derive(Default)]
+struct Sought {
+    /// What is looked for next.
+    next: Vec<Feed>,
+    /// What was not found: why is not known.
+    failed: Vec<Feed>,
+    backoff: Backoff,
+    /// Whether those are looked for again after a pause.
+    pauses: bool,
+}
 
-    /// Until all that was wanted from the beginning has been passed on.
-    pub(super) async fn begin(&mut self) {
-        self.take();
-        while self.places.values().any(Option::is_none) {
-            self.look();
-            if let Some((feed, place)) = self.looks.next().await {
-                self.found(&feed, &place);
-            }
+/// What has come to an end.
+enum Done {
+    /// A search, with what was found.
+    Search(QueueName, Vec<Feed>, Vec<Option<Place>>),
+    /// A pause.
+    Pause(QueueName),
+}
+
+impl<L: Listener> Placer<L> {
+    pub(super) fn new(redis: Redis, names: Names<L>) -> Self {
+        Self {
+            redis,
+            names,
+            queues: HashMap::new(),
+            running: FuturesUnordered::new(),
         }
     }
 
-    /// For ever.
-    pub(super) async fn run(mut self) {
-        let wanted = Arc::clone(&self.wanted);
-        let mut check: Interval = tokio::time::interval(CHECK);
-        check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    /// Places what is wanted until `stop`.
+    pub(super) async fn run(mut self, wanted: Arc<Wanted>, stop: CancellationToken) {
+        let mut changes = self.redis.partitions().changes();
+        let mut again = tokio::time::interval(AGAIN);
+        again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        again.reset();
+        // What changed before this was subscribed to.
+        self.look_again(false);
         loop {
-            self.look();
             tokio::select! {
-                () = wanted.changed.notified() => self.take(),
-                Some((feed, place)) = self.looks.next() => self.found(&feed, &place),
-                // It ends with the connection to Redis, which this has.
-                Ok(()) = self.changes.changed() => self.seek_all(|_| true),
-                Some(()) = self.readings.next() => {}
-                _ = check.tick() => {
-                    self.seek_all(|place| !place.is_settled);
-                    self.read_anew();
-                }
+                () = wanted.changed.notified() => self.take(wanted.take()),
+                Some(done) = self.running.next(), if !self.running.is_empty() => self.done(done),
+                Ok(()) = changes.changed() => self.look_again(false),
+                _ = again.tick() => self.look_again(true),
+                () = stop.cancelled() => return,
             }
         }
     }
 
     /// Takes over what is wanted by now.
-    fn take(&mut self) {
-        for (feed, want) in self.wanted.take() {
-            if want == Want::Leave {
-                if let Some(Some(place)) = self.places.remove(&feed) {
-                    self.names.remove(&place.feed);
-                    self.inner.leave(&place.feed);
-                }
+    pub(super) fn take(&mut self, changes: HashMap<Feed, Wish>) {
+        for (feed, wish) in changes {
+            if wish == Wish::Leave {
+                self.names.lock().leave(&feed);
                 continue;
             }
-            match self.places.get(&feed) {
-                Some(Some(place)) => self.inner.follow(&place.feed),
-                Some(None) => {}
-                None if self.is_whole(&feed) => {
-                    self.inner.follow(&feed);
-                    let place = Place {
-                        feed: feed.clone(),
-                        is_settled: true,
-                    };
-                    self.places.insert(feed, Some(place));
-                }
-                None => {
-                    self.places.insert(feed.clone(), None);
-                    self.seek(feed);
-                }
+            let is_new = self.names.lock().enter(&feed);
+            if is_new {
+                self.place(feed);
             }
         }
+        self.search();
     }
 
-    /// Whether it is known that there is but one place for it.
-    fn is_whole(&self, feed: &Feed) -> bool {
-        feed.queue().is_none_or(|queue| {
-            let known = self.redis.partitions().known(&queue);
-            known.is_some_and(|placement| placement.held() == 1)
-        })
-    }
-
-    fn seek(&mut self, feed: Feed) {
-        if self.waiting.insert(feed.clone()) {
-            self.sought.push_back(feed);
-        }
-    }
-
-    /// Looks again for those whose places say so, and may be elsewhere.
-    fn seek_all(&mut self, which: impl Fn(&Place) -> bool) {
-        let may_have_moved = |(feed, place): (&Feed, &Option<Place>)| {
-            let place = place.as_ref()?;
-            (which(place) && !self.is_whole(feed)).then(|| feed.clone())
+    /// Looks again for those whose queue was split otherwise; with `unsettled`, for those that may move of themselves.
+    fn look_again(&mut self, unsettled: bool) {
+        let partitions = self.redis.partitions();
+        let is_old = |feed: &Feed, place: &Place| {
+            let known = feed.queue().and_then(|queue| partitions.known(&queue));
+            known.is_some_and(|known| known.generation() > place.generation)
         };
-        let all: Vec<_> = self.places.iter().filter_map(may_have_moved).collect();
-        for feed in all {
-            self.seek(feed);
-        }
-    }
-
-    /// Reads where the topics of all queues are that are followed; what is new is told as a change.
-    fn read_anew(&mut self) {
-        if self.readings.is_empty() {
-            let queues: HashSet<_> = self.places.keys().filter_map(Feed::queue).collect();
-            for queue in queues {
-                let redis = self.redis.clone();
-                self.readings.push(Box::pin(async move {
-                    if let Err(error) = redis.newest_placement(&queue).await {
-                        debug!(%queue, %error, "whether the queue is split can't be read");
-                    }
-                }));
+        let doubtful = self.names.lock().doubtful(|feed, place| {
+            if unsettled {
+                !place.stays
+            } else {
+                is_old(feed, place)
             }
+        });
+        for feed in doubtful {
+            self.place(feed);
         }
+        self.search();
     }
 
-    fn look(&mut self) {
-        while self.looks.len() < AT_ONCE
-            && let Some(feed) = self.sought.pop_front()
+    /// Says where a feed is, or has it looked for.
+    fn place(&mut self, feed: Feed) {
+        if let Some(place) = self.redis.place_at_once(&feed) {
+            self.names.lock().settle(&feed, &place);
+        } else if let Some(queue) = feed.queue()
+            && self.names.lock().seek(&feed)
         {
-            self.waiting.remove(&feed);
-            self.looks.push(Box::pin(look(self.redis.clone(), feed)));
+            self.queues.entry(queue).or_default().next.push(feed);
         }
     }
 
-    fn found(&mut self, feed: &Feed, place: &Place) {
-        let Some(known) = self.places.get_mut(feed) else {
-            // It was left meanwhile.
-            return;
+    /// Begins to look for what is to be looked for.
+    fn search(&mut self) {
+        for (queue, sought) in &mut self.queues {
+            if sought.next.is_empty() {
+                continue;
+            }
+            let feeds = std::mem::take(&mut sought.next);
+            let (redis, queue) = (self.redis.clone(), queue.clone());
+            let is_first = sought.backoff.tries() == 0;
+            let search = async move {
+                let (places, failure) = redis.find(&queue, &feeds).await;
+                match failure {
+                    Some(error) if is_first => warn!(%queue, %error, "can't see where topics are"),
+                    Some(error) => debug!(%queue, %error, "can't see where topics are"),
+                    None => {}
+                }
+                Done::Search(queue, feeds, places)
+            };
+            self.running.push(search.boxed());
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let (queue, feeds, places) = match done {
+            Done::Search(queue, feeds, places) => (queue, feeds, places),
+            Done::Pause(queue) => {
+                if let Some(sought) = self.queues.get_mut(&queue) {
+                    sought.pauses = false;
+                    let feeds = std::mem::take(&mut sought.failed);
+                    self.retry(feeds);
+                }
+                return;
+            }
         };
-        let before = known.replace(place.clone());
-        match before {
-            None => {
-                self.names.insert(&place.feed, feed);
-                self.inner.follow(&place.feed);
+        let newest = self.redis.partitions().known(&queue);
+        let newest = newest.map_or(0, |placement| placement.generation());
+        let mut failed = Vec::new();
+        let mut outdated = Vec::new();
+        for (feed, place) in feeds.into_iter().zip(places) {
+            let mut names = self.names.lock();
+            match place {
+                Some(place) if place.generation >= newest => names.settle(&feed, &place),
+                found if names.lose(&feed) => match found {
+                    Some(_) => outdated.push(feed),
+                    None => failed.push(feed),
+                },
+                _ => {}
             }
-            Some(before) if before.feed != place.feed => {
-                debug!(
-                    from = before.feed.base(),
-                    to = place.feed.base(),
-                    topic = feed.name(),
-                    "a topic is elsewhere"
-                );
-                self.names.remove(&before.feed);
-                self.inner.leave(&before.feed);
-                self.names.insert(&place.feed, feed);
-                self.inner.follow_from_start(&place.feed);
+        }
+        self.retry(outdated);
+        let sought = self.queues.entry(queue.clone()).or_default();
+        if failed.is_empty() {
+            sought.backoff.reset();
+        }
+        sought.failed.extend(failed);
+        if sought.failed.is_empty() {
+            // What is looked for elsewhere at the same time comes back by itself.
+            if sought.next.is_empty() && !sought.pauses {
+                self.queues.remove(&queue);
             }
-            Some(_) => {}
-        }
-    }
-}
-
-/// Looks for a feed until Redis answers.
-async fn look(redis: Redis, feed: Feed) -> (Feed, Place) {
-    let mut backoff = Backoff::default();
-    loop {
-        match redis.place(&feed).await {
-            Ok(place) => return (feed, place),
-            Err(error) if backoff.tries() == 0 => {
-                warn!(topic = feed.name(), %error, "can't look where a topic is, trying again");
-            }
-            Err(error) => debug!(topic = feed.name(), %error, "can't look where a topic is"),
-        }
-        tokio::time::sleep(backoff.pause()).await;
-    }
-}
-
-/// The names by which feeds are wanted that are called otherwise where they are.
-#[derive(Clone, Default)]
-pub(super) struct Names(Arc<Others>);
-
-#[derive(Default)]
-struct Others {
-    /// Spares those who have none the lock.
-    any: AtomicBool,
-    names: Mutex<HashMap<Feed, Feed>>,
-}
-
-impl Names {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Feed, Feed>> {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn insert(&self, there: &Feed, name: &Feed) {
-        if there != name {
-            self.0.any.store(true, Ordering::Release);
-            self.lock().insert(there.clone(), name.clone());
+        } else if !sought.pauses {
+            sought.pauses = true;
+            let pause = tokio::time::sleep(sought.backoff.pause());
+            self.running
+                .push(pause.map(move |()| Done::Pause(queue)).boxed());
         }
     }
 
-    fn remove(&self, there: &Feed) {
-        if self.0.any.load(Ordering::Acquire) {
-            self.lock().remove(there);
+    /// Looks for some once more, unless they are not wanted any more.
+    fn retry(&mut self, feeds: Vec<Feed>) {
+        for feed in feeds {
+            self.place(feed);
         }
-    }
-
-    fn of(&self, there: &Feed) -> Option<Feed> {
-        if self.0.any.load(Ordering::Acquire) {
-            self.lock().get(there).cloned()
-        } else {
-            None
-        }
-    }
-}
-
-/// Tells of feeds by the names by which they are wanted.
-pub(super) struct Named<L> {
-    pub(super) listener: L,
-    pub(super) names: Names,
-}
-
-impl<L: Listener> Listener for Named<L> {
-    fn begins(&mut self, feed: &Feed, at: &Position) {
-        let name = self.names.of(feed);
-        self.listener.begins(name.as_ref().unwrap_or(feed), at);
-    }
-
-    fn events(&mut self, feed: &Feed, events: &[Envelope<'_>]) {
-        let name = self.names.of(feed);
-        self.listener.events(name.as_ref().unwrap_or(feed), events);
-    }
-
-    fn moved(&mut self, feed: &Feed, to: &Position, lost: bool) {
-        let name = self.names.of(feed);
-        self.listener.moved(name.as_ref().unwrap_or(feed), to, lost);
-    }
-
-    fn state(&mut self, state: FollowState) {
-        self.listener.state(state);
+        self.search();
     }
 }

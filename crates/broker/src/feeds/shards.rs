@@ -12,7 +12,7 @@ use std::{
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
-use super::{Feeds, FollowState, Listener, Want, Wanted};
+use super::{Feeds, FollowState, Listener, Wanted, Wish};
 use crate::{Envelope, Feed, Position, Redis};
 
 /// Feeds whose keys begin alike.
@@ -27,12 +27,13 @@ pub(super) async fn run(
     wanted: Arc<Wanted>,
     redis: Redis,
     listener: impl Listener,
+    is_one: bool,
     stop: CancellationToken,
 ) {
     let first = wanted.take();
     let awaited = first
         .iter()
-        .filter(|(_, want)| **want != Want::Leave)
+        .filter(|(_, wish)| **wish != Wish::Leave)
         .map(|(feed, _)| Arc::clone(feed.shared_base()));
     let shared = Shared(Arc::new(Mutex::new(All {
         listener,
@@ -42,7 +43,6 @@ pub(super) async fn run(
     })));
     let mut parts = HashMap::<Arc<str>, Part>::new();
     let mut running = FuturesUnordered::new();
-    // One that follows nothing, which tells whether the Cluster is there at all.
     let begin = |base: &Arc<str>, running: &mut FuturesUnordered<_>| {
         let part = Part {
             feeds: Feeds::default(),
@@ -62,16 +62,17 @@ pub(super) async fn run(
         part
     };
     let home: Arc<str> = "".into();
-    let _home = begin(&home, &mut running);
+    // One that follows nothing, which tells whether the Cluster is there at all.
+    let _home = (!is_one).then(|| begin(&home, &mut running));
     let mut changes = first;
     loop {
-        for (feed, want) in changes.drain() {
+        for (feed, wish) in changes.drain() {
             let base = feed.shared_base();
-            if want != Want::Leave {
+            if wish != Wish::Leave {
                 let part = parts
                     .entry(Arc::clone(base))
                     .or_insert_with(|| begin(base, &mut running));
-                part.feeds.want(&feed, want);
+                part.feeds.want(&feed, wish);
                 part.followed.insert(feed);
                 continue;
             }

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::error;
 
-use super::{Placement, partition, route::Way, router::Router};
+use super::{Placement, named, route::Way, router::Router};
 use crate::{SubmitError, batcher::Batcher, producer::Submission};
 
 /// How scripts read that jobs are in a partition only because what they belong to is there already.
@@ -90,7 +90,7 @@ fn begin(
     } else {
         placement.at(&router.queue, way.index)
     };
-    let storage = router.storage(partition(&router.queue, way.index)?, text);
+    let storage = router.storage(named(&router.queue, way.index)?, text);
     let (jobs, receiver) = mpsc::channel(router.config.capacity);
     let moved = Arc::clone(moved);
     let task = router.tracker.spawn(async move {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use protocol::{JobId, QueueName};
 
-use super::{Placement, partition};
+use super::Placement;
 use crate::{Error, Redis};
 
 /// What is looked for in which partition, as places in the list of all that is looked for.
@@ -95,7 +95,7 @@ impl<T> Sought<'_, T> {
         let mut calls = Vec::with_capacity(round.len());
         for (place, sought) in &round {
             let ids = sought.iter().map(|n| self.ids[*n]).collect();
-            calls.push(ask(partition(self.queue, *place)?, ids));
+            calls.push(ask(super::named(self.queue, *place)?, ids));
         }
         let answers = try_join_all(calls).await?;
         for (sought, answers) in round.values().zip(answers) {

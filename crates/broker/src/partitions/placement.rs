@@ -94,7 +94,7 @@ impl Placement {
     }
 
     /// The partitions where something of this name may be, that where it would be created first.
-    pub(crate) fn places(&self, name: &str) -> Vec<u16> {
+    pub fn places(&self, name: &str) -> Vec<u16> {
         let hash = crc16::State::<crc16::XMODEM>::calculate(name.as_bytes());
         let mut places = Vec::with_capacity(self.counts.len());
         for count in &self.counts {
@@ -182,7 +182,8 @@ mod tests {
     fn partitions_are_named_after_their_queue() {
         let queue = QueueName::new("chat").unwrap();
         assert_eq!(partition_name(&queue, 0).unwrap().as_str(), "chat");
-        assert_eq!(partition_name(&queue, 12).unwrap().as_str(), "chat.12");
+        let twelfth = partition_name(&queue, 12).unwrap();
+        assert_eq!(twelfth.as_str(), "chat.12");
         let long = QueueName::new("x".repeat(protocol::limits::MAX_NAME_BYTES)).unwrap();
         assert!(partition_name(&long, 1).is_err());
     }

@@ -1,124 +1,165 @@
-//! Splitting a queue into another number of partitions.
+//! Splits a queue: into as many partitions as an operator wants from now on. What is there stays where it is.
 
 use std::sync::Arc;
 
-use protocol::QueueName;
-use tracing::debug;
+use protocol::{NameError, QueueName};
 
-use super::{MAX_PARTITIONS, Placement, Told, partition};
-use crate::{Control, Error, Inspector, Keys, roll, script::SPLIT};
+use super::{MAX_PARTITIONS, Placement, Told, named, partition_name};
+use crate::{Control, Error, Inspector, Keys, roll, script::PARTITION};
 
-/// How often it is tried again while somebody else does the same.
-const TRIES: usize = 5;
+/// What workers are told: there may be partitions that they do not serve yet.
+const MESSAGE: &str = "partitions";
+/// How many messages a worker may have, and for how long, in milliseconds, as scripts have it that tell workers something.
+const INBOX: isize = 1000;
+const INBOX_MS: i64 = 60_000;
+/// So many fields one command writes.
+const FIELDS: usize = 500;
+
+/// Why a queue is not split.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartitionError {
+    /// No queue can have so many.
+    #[error("a queue has from 1 to {MAX_PARTITIONS} partitions")]
+    Count,
+    /// The last partition's name would be none.
+    #[error("the queue's name leaves no room for the numbers of its partitions: {0}")]
+    Name(#[from] NameError),
+    /// It is one of another queue.
+    #[error("this is a partition of {0}, which may be split instead")]
+    Part(String),
+    /// What would be a partition is in use for something else.
+    #[error("a partition would be called {0}, which is a queue of its own")]
+    Taken(QueueName),
+    /// Each number that a queue ever had is one more place to look at.
+    #[error("the queue was split into too many different numbers of partitions before")]
+    TooOften,
+    /// It is not known whether the queue is split.
+    #[error(transparent)]
+    Redis(#[from] Error),
+}
+
+/// What an operator has set, as it is stored.
+type Rows = Vec<(String, String)>;
 
 impl Control {
-    /// Splits a queue into so many partitions, 1 to [`MAX_PARTITIONS`]. New topics go by it from now on, and what is there stays
-    /// where it is. It stops nothing, may be done again at any time, and is done once this returns; if it fails, it may be
-    /// done all the same.
-    pub async fn partition(&self, queue: &QueueName, count: u16) -> Result<Arc<Placement>, Error> {
-        if !(1..=MAX_PARTITIONS).contains(&count) {
-            let why = format!("a queue has 1 to {MAX_PARTITIONS} partitions");
-            return Err(Error::Unsupported(why));
-        }
-        for _ in 0..TRIES {
-            let former = self.redis.restored_placement(queue).await?;
-            let placement = if former.count() == count {
-                former
-            } else {
-                match self.split(queue, &former, count).await? {
-                    Some(placement) => self.redis.partitions().learn(queue, placement),
-                    None => continue,
-                }
-            };
-            self.spread_the_news(queue, &placement).await?;
-            return Ok(placement);
-        }
-        let why = format!("{queue} is being split by somebody else");
-        Err(Error::Unsupported(why))
-    }
-
-    /// None if somebody else split it meanwhile.
-    async fn split(
+    /// Splits a queue into so many partitions, into which new topics go. They begin with what is set for the queue. Workers
+    /// that do not serve them yet are told.
+    pub async fn partition(
         &self,
         queue: &QueueName,
-        former: &Placement,
         count: u16,
-    ) -> Result<Option<Placement>, Error> {
-        let inspector = Inspector::new(self.redis.clone());
-        let (_, totals) = inspector.counts(queue).await?;
-        let unused = former.generation() == 0 && totals.enqueued == 0;
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
-        let now = self.redis.now_at(keys.base()).await?;
-        let Some(placement) = former.changed(count, now, unused) else {
-            let why = format!(
-                "{queue} was split into too many different numbers of partitions: take one of before"
-            );
-            return Err(Error::Unsupported(why));
-        };
-        for index in former.held()..placement.held() {
-            self.prepare(&inspector, queue, index).await?;
+    ) -> Result<Arc<Placement>, PartitionError> {
+        if !(1..=MAX_PARTITIONS).contains(&count) {
+            return Err(PartitionError::Count);
         }
-        let mut call = SPLIT.call(keys.base());
-        call.arg(former.stored())
-            .arg(placement.stored())
-            .arg(u8::from(unused));
-        let done: bool = self.redis.script(&call).await?;
-        Ok(done.then_some(placement))
-    }
-
-    /// Sets in a partition what is set for its queue, before it is used. Fails if something else has its name.
-    async fn prepare(
-        &self,
-        inspector: &Inspector,
-        queue: &QueueName,
-        index: u16,
-    ) -> Result<(), Error> {
-        let name = partition(queue, index).map_err(|_| {
-            let why = format!("the name of {queue} is too long for those of its partitions");
-            Error::Unsupported(why)
-        })?;
-        let is_ours = match self.redis.told(&name).await? {
-            Told::Partition { of, .. } => of == queue.as_str(),
-            Told::Placement(placement) => {
-                let (_, totals) = inspector.counts(&name).await?;
-                placement.generation() == 0 && totals.enqueued == 0
+        partition_name(queue, count - 1)?;
+        let redis = self.redis();
+        if let Told::Partition { of, .. } = redis.told(queue).await? {
+            return Err(PartitionError::Part(of));
+        }
+        let keys = Keys::new(redis.prefix(), queue.clone());
+        let placement = loop {
+            let old = redis.restored_placement(queue).await?;
+            if old.count() == count {
+                // Whoever split it may not have come to the end.
+                break old;
+            }
+            let new = old.held()..count;
+            self.are_free(queue, new.clone()).await?;
+            let (_, totals) = Inspector::new(redis.clone()).counts(queue).await?;
+            let is_empty = totals.enqueued == 0 && old.generation() == 0;
+            let now = redis.now_at(&keys.count()).await?;
+            let placement = old
+                .changed(count, now, is_empty)
+                .ok_or(PartitionError::TooOften)?;
+            self.copy_settings(queue, new.clone()).await?;
+            let mut call = PARTITION.call(keys.base());
+            call.arg(old.stored())
+                .arg(placement.stored())
+                .arg(u8::from(is_empty));
+            if redis.script::<u8>(&call).await? == 1 {
+                // What was set meanwhile; whoever sets something from now on sees all partitions.
+                self.copy_settings(queue, new).await?;
+                break redis.partitions().learn(queue, placement);
             }
         };
-        if !is_ours {
-            let why = format!("{name} would be a partition of {queue}, and is a queue of its own");
-            return Err(Error::Unsupported(why));
+        if placement.generation() > 0 {
+            self.announce(queue, &placement).await?;
         }
-        let settings = inspector.settings(queue).await?;
-        self.write_here(&name, &settings.fields()).await?;
-        for tenant in inspector.tenants(queue, usize::MAX).await? {
-            if let Some(limits) = &tenant.limits {
-                self.set_tenant_here(&name, &tenant.tenant, Some(limits))
-                    .await?;
+        Ok(placement)
+    }
+
+    /// Makes a placement known to all partitions, to managers and to workers.
+    async fn announce(&self, queue: &QueueName, placement: &Placement) -> Result<(), Error> {
+        let redis = self.redis();
+        for index in 0..placement.held() {
+            redis.look(queue, index, Some(placement), [""; 0]).await?;
+            roll::enter(redis, &named(queue, index)?).await?;
+        }
+        let keys = Keys::new(redis.prefix(), queue.clone());
+        let workers = Inspector::new(redis.clone()).workers(queue).await?;
+        for worker in workers.iter().filter(|worker| worker.alive) {
+            let inbox = keys.inbox(&worker.name);
+            let mut pipeline = redis::pipe();
+            pipeline.rpush(&inbox, MESSAGE).ignore();
+            pipeline.ltrim(&inbox, -INBOX, -1).ignore();
+            pipeline.pexpire(&inbox, INBOX_MS).ignore();
+            redis.pipe::<()>(&pipeline).await?;
+        }
+        Ok(())
+    }
+
+    /// Fails if one of these names is that of a queue which has had jobs, or is split.
+    async fn are_free(
+        &self,
+        queue: &QueueName,
+        new: std::ops::Range<u16>,
+    ) -> Result<(), PartitionError> {
+        let redis = self.redis();
+        for index in new {
+            let name = named(queue, index)?;
+            let is_free = match redis.told(&name).await? {
+                Told::Partition { of, .. } => of == queue.as_str(),
+                Told::Placement(placement) => {
+                    let (_, totals) = Inspector::new(redis.clone()).counts(&name).await?;
+                    placement.generation() == 0 && totals.enqueued == 0
+                }
+            };
+            if !is_free {
+                return Err(PartitionError::Taken(name));
             }
         }
         Ok(())
     }
 
-    /// Has all partitions know it, so that who goes by an older placement learns of it there, and workers look for new ones.
-    async fn spread_the_news(&self, queue: &QueueName, placement: &Placement) -> Result<(), Error> {
-        for index in 0..placement.held() {
-            self.redis
-                .look(queue, index, Some(placement), [""; 0])
-                .await?;
-            roll::enter(&self.redis, &partition(queue, index)?).await?;
+    /// Gives partitions what is set for the queue and for its tenants.
+    async fn copy_settings(
+        &self,
+        queue: &QueueName,
+        to: std::ops::Range<u16>,
+    ) -> Result<(), Error> {
+        if to.is_empty() {
+            return Ok(());
         }
-        let keys = Keys::new(self.redis.prefix(), queue.clone());
-        let workers = Inspector::new(self.redis.clone()).workers(queue).await?;
-        for worker in workers.iter().filter(|worker| worker.alive) {
-            let inbox = keys.inbox(&worker.name);
+        let redis = self.redis();
+        let keys = Keys::new(redis.prefix(), queue.clone());
+        let mut pipeline = redis::pipe();
+        pipeline.hgetall(keys.settings()).hgetall(keys.overrides());
+        let (settings, overrides): (Rows, Rows) = redis.pipe(&pipeline).await?;
+        for index in to {
+            let keys = Keys::new(redis.prefix(), named(queue, index)?);
             let mut pipeline = redis::pipe();
-            pipeline.rpush(&inbox, "partitions").ignore();
-            pipeline.ltrim(&inbox, -1000, -1).ignore();
-            pipeline.pexpire(&inbox, 60_000).ignore();
-            // Who misses it looks every 10 s.
-            if let Err(error) = self.redis.pipe::<()>(&pipeline).await {
-                debug!(worker = worker.name, %error, "could not be told of partitions");
+            for (key, rows) in [(keys.settings(), &settings), (keys.overrides(), &overrides)] {
+                pipeline.unlink(&key).ignore();
+                for rows in rows.chunks(FIELDS) {
+                    pipeline.hset_multiple(&key, rows).ignore();
+                }
             }
+            // By which scripts know that there is something to read.
+            let fields = settings.len();
+            pipeline.hset(keys.count(), "settings", fields).ignore();
+            redis.pipe::<()>(&pipeline).await?;
         }
         Ok(())
     }

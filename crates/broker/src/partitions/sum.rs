@@ -4,14 +4,14 @@ use std::ops::AddAssign;
 
 use protocol::QueueName;
 
-use super::partition;
+use super::named;
 use crate::{Counts, Error, Inspector, Totals};
 
 impl Inspector {
     /// The partitions of a queue, by which each can be looked at on its own: the queue itself where it is not split.
     pub async fn partitions(&self, queue: &QueueName) -> Result<Vec<QueueName>, Error> {
         let placement = self.redis().placement(queue).await?;
-        let names = (0..placement.held()).map(|index| partition(queue, index));
+        let names = (0..placement.held()).map(|index| named(queue, index));
         names.collect()
     }
 

@@ -25,9 +25,11 @@ mod nodes;
 mod options;
 mod overview;
 mod partitions_consume;
-mod partitions_split;
 mod partitions_produce;
+mod partitions_split;
 
+mod partitions_find;
+mod partitions_follow;
 mod presence;
 mod producer;
 mod puppets;

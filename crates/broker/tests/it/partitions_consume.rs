@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::{Producer, ProducerConfig, testing::until};
+use broker::testing::until;
 use protocol::{JobId, JobOptions, JobRecord, JobState, QueueName};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -21,23 +21,31 @@ async fn split(rig: &Rig, generation: u64, counts: &str) {
     let _: i64 = rig.server.command(&words).await;
 }
 
-/// A producer of one partition alone.
-fn partition(rig: &Rig, index: u16) -> Producer {
-    Producer::spawn(
-        rig.redis.clone(),
-        broker::partition_name(&rig.queue, index).unwrap(),
-        rig.args.clone(),
-        ProducerConfig::default(),
-        &rig.tracker,
-    )
+/// A partition to which jobs are handed in.
+struct Part<'a> {
+    rig: &'a Rig,
+    index: u16,
+    queue: QueueName,
 }
 
-async fn submit(producer: &Producer, count: usize) -> Vec<JobId> {
+impl Part<'_> {
+    /// What it is called as a queue of its own.
+    const fn queue(&self) -> &QueueName {
+        &self.queue
+    }
+}
+
+fn partition(rig: &Rig, index: u16) -> Part<'_> {
+    let queue = broker::partition_name(&rig.queue, index).unwrap();
+    Part { rig, index, queue }
+}
+
+async fn submit(part: &Part<'_>, count: usize) -> Vec<JobId> {
     let mut ids = Vec::new();
     for n in 0..count {
-        let id = Producer::new_id();
+        let id = part.rig.id_in(part.index).await;
         let job = job(&n.to_string(), JobOptions::default());
-        producer.submit(id, job).await.unwrap();
+        part.rig.producer.submit(id, job).await.unwrap();
         ids.push(id);
     }
     ids
@@ -88,7 +96,8 @@ async fn a_worker_runs_the_jobs_of_all_partitions() {
             // Its result is where it came from, and nowhere else.
             let record = until_state(&rig, producer.queue(), id, JobState::Completed).await;
             assert_eq!((record.attempt, record.worker.as_deref()), (1, Some("w")));
-            for other in (0..3).filter(|other| *other != index) {
+            // As a queue the first is all of them.
+            for other in (1..3).filter(|other| *other != index) {
                 let other = broker::partition_name(&rig.queue, other).unwrap();
                 assert!(rig.inspector.get(&other, id).await.unwrap().is_none());
             }
@@ -123,11 +132,16 @@ async fn partitions_that_come_up_are_noticed() {
         assert!(before.elapsed() < Duration::from_secs(8), "told in vain");
     }
     // Fewer partitions: what is in the others is still done.
+    let id = rig.id_in(4).await;
+    let later = JobOptions {
+        delay_ms: 1_000,
+        ..JobOptions::default()
+    };
+    rig.producer.submit(id, job("1", later)).await.unwrap();
     split(&rig, 3, "1 5 3").await;
     rig.redis.newest_placement(&rig.queue).await.unwrap();
-    let producer = partition(&rig, 4);
-    let ids = submit(&producer, 1).await;
-    until_state(&rig, producer.queue(), ids[0], JobState::Completed).await;
+    let fifth = broker::partition_name(&rig.queue, 4).unwrap();
+    until_state(&rig, &fifth, id, JobState::Completed).await;
     worker.stop().await;
 }
 
@@ -201,7 +215,6 @@ async fn a_deep_backlog_leaves_the_other_partitions_their_share() {
     let rig = Rig::new().await;
     let (deep, other) = (partition(&rig, 0), partition(&rig, 1));
     submit(&deep, 60).await;
-    let light = submit(&other, 10).await;
     let go = Arc::new(Semaphore::new(0));
     let (worker, mut starts) = held_worker(&rig, "w", 4, &go);
     for _ in 0..4 {
@@ -215,6 +228,7 @@ async fn a_deep_backlog_leaves_the_other_partitions_their_share() {
         (!workers.is_empty()).then_some(())
     })
     .await;
+    let light = submit(&other, 10).await;
     let (mut all, mut of_light) = (0, 0);
     while of_light < light.len() {
         go.add_permits(1);

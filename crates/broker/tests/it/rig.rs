@@ -65,6 +65,18 @@ impl Rig {
         id
     }
 
+    /// An id whose job goes to a partition, if it has neither topic nor key.
+    pub async fn id_in(&self, index: u16) -> JobId {
+        let placement = self.redis.newest_placement(&self.queue).await.unwrap();
+        assert!(index < placement.count(), "no new jobs go there");
+        loop {
+            let id = Producer::new_id();
+            if placement.places(&id.to_string())[0] == index {
+                return id;
+            }
+        }
+    }
+
     pub async fn get(&self, id: JobId) -> JobRecord {
         self.inspector
             .get(&self.queue, id)

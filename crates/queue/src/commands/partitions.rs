@@ -64,7 +64,10 @@ pub(crate) async fn partitions(console: &Console, args: &PartitionsArgs) -> Resu
             .control(QueueArgs::default())
             .partition(&args.queue, count)
             .await
-            .map_err(|error| console.fault(&error))?,
+            .map_err(|error| match error {
+                broker::PartitionError::Redis(error) => console.fault(&error),
+                refused => Fault::Refused(refused.to_string()),
+            })?,
         None => console
             .redis
             .newest_placement(&args.queue)

@@ -37,7 +37,7 @@ pub(super) struct Page {
 ///
 /// Those that wait come in the order in which they will run, those that are over from the newest. Without `state`, the
 /// states follow each other in the order of a job's life. A job that changes its state meanwhile may be missed, or come
-/// twice.
+/// twice. Of a queue that is split, the jobs of each partition come together, in this order.
 #[utoipa::path(
     get,
     path = "/queues/{queue}/jobs",

@@ -39,6 +39,6 @@ impl Jobs {
             filter: &filter,
             limit: list.limit,
         };
-        Ok(self.inspector.browse(&browse, after).await?)
+        Ok(self.inspector.browse_whole(&browse, after).await?)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 const JOBS: &str = "/v1/queues/chat/jobs";
 
 /// All pages of a list, and how many there were.
-async fn all(http: &Http, query: &str) -> (Vec<Value>, usize) {
+pub(crate) async fn all(http: &Http, query: &str) -> (Vec<Value>, usize) {
     let (mut jobs, mut pages, mut cursor) = (Vec::new(), 0, String::new());
     loop {
         let answer = http.get(&format!("{JOBS}?{query}{cursor}")).await;

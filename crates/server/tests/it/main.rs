@@ -25,6 +25,7 @@ mod http_stream;
 mod leaving;
 mod limits;
 mod outage;
+mod partitions;
 mod session;
 mod silence;
 mod terms;
