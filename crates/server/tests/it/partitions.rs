@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
-use broker::{Control, Producer, ProducerConfig, QueueArgs, partition_name, testing::TestRedis};
+use broker::{Control, Producer, ProducerConfig, QueueArgs, testing::TestRedis};
 use protocol::{Job, JobId, JobOptions, Kind, QueueName};
 use serde_json::{json, value::RawValue};
 use tokio_util::task::TaskTracker;
@@ -19,17 +19,20 @@ async fn split(redis: &TestRedis) -> Vec<JobId> {
     let queue = QueueName::new("chat").unwrap();
     let control = Control::new(redis.clone(), QueueArgs::default());
     control.partition(&queue, PARTITIONS).await.unwrap();
+    let placement = redis.newest_placement(&queue).await.unwrap();
+    let producer = Producer::spawn(
+        redis,
+        queue,
+        QueueArgs::default(),
+        ProducerConfig::default(),
+        &tracker,
+    );
     let mut ids = Vec::new();
     for index in 0..PARTITIONS {
-        let producer = Producer::spawn(
-            redis.clone(),
-            partition_name(&queue, index).unwrap(),
-            QueueArgs::default(),
-            ProducerConfig::default(),
-            &tracker,
-        );
         for _ in 0..2 {
-            let id = Producer::new_id();
+            let mut new = std::iter::repeat_with(Producer::new_id);
+            let id = new.find(|id| placement.places(&id.to_string())[0] == index);
+            let id = id.unwrap();
             let job = Job {
                 kind: Kind::new("a").unwrap(),
                 payload: RawValue::NULL.to_owned(),
