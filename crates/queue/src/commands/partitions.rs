@@ -23,8 +23,8 @@ is forgotten; only new ones go by the new number. It may be changed at any time,
 anything; partitions that get no new topics are worked off and stay.
 
 The first partition has the queue's own name, the others add a number: chat, chat.1, chat.2. Other
-commands take each as a queue of its own, but `pause`, `resume` and `limits` of the queue hold for all
-of them, each limit in each partition.
+commands take each as a queue of its own, but `pause`, `resume` and `limits` of the queue hold for
+all of them, each limit in each partition.
 
 Examples:
   queue partitions chat          # how many there are, what they have, and on which shards

@@ -178,3 +178,51 @@ async fn workers_are_listed_alive_and_dead() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn a_queue_is_split_and_shown_with_its_partitions() {
+    let rig = Rig::start("partitions").await;
+    let typo = rig.run(&["partitions", "caht", "3"]);
+    assert_eq!(typo.complaint(1), "no queue is named `caht`");
+    for count in ["0", "65", "x"] {
+        assert_eq!(rig.run(&["partitions", "chat", count]).code, 2, "{count}");
+    }
+    let new = rig.run(&["partitions", "chat", "3", "--create", "--json"]);
+    assert_eq!(new.json()["count"], 3);
+    for n in 0..40 {
+        rig.submit("chat", "done", &n.to_string(), JobOptions::default())
+            .await;
+    }
+    let shown = rig.run(&["partitions", "chat", "2", "--json"]).json();
+    let partitions = shown["partitions"].as_array().unwrap();
+    let of = |what: &str| -> Vec<_> { partitions.iter().map(|one| one[what].clone()).collect() };
+    assert_eq!(of("partition"), ["chat", "chat.1", "chat.2"]);
+    assert_eq!(of("open"), [true, true, false]);
+    let waiting: Vec<_> = of("waiting")
+        .iter()
+        .filter_map(serde_json::Value::as_u64)
+        .collect();
+    assert_eq!(waiting.iter().sum::<u64>(), 40);
+    assert!(waiting.iter().all(|many| *many > 3), "{waiting:?}");
+    let table = rig.run(&["partitions", "chat"]).out;
+    let last = table.lines().last().unwrap();
+    assert!(
+        last.starts_with("chat.2 ") && last.contains(" no "),
+        "{table}"
+    );
+    // What is set for the queue is set for all of it; each can be looked at on its own.
+    rig.run(&["pause", "chat"]);
+    let stats = rig.run(&["stats", "--json"]).json();
+    for queue in stats["queues"].as_array().unwrap() {
+        assert_eq!(queue["settings"]["paused"], true, "{queue}");
+    }
+    let jobs = rig.run(&["jobs", "chat.1", "--json", "--limit", "100"]);
+    let jobs = jobs.json()["jobs"].as_array().unwrap().len();
+    assert_eq!(jobs as u64, waiting[1]);
+    let refused = rig.run(&["partitions", "chat.1", "2"]);
+    assert!(refused.complaint(1).contains("a partition of chat"));
+    rig.submit("other.1", "done", "1", JobOptions::default())
+        .await;
+    let refused = rig.run(&["partitions", "other", "2", "--create"]);
+    assert!(refused.complaint(1).contains("other.1, which is a queue"));
+}
