@@ -216,7 +216,7 @@ async fn a_queue_is_split_and_shown_with_its_partitions() {
     for queue in stats["queues"].as_array().unwrap() {
         assert_eq!(queue["settings"]["paused"], true, "{queue}");
     }
-    let jobs = rig.run(&["jobs", "chat.1", "--json", "--limit", "100"]);
+    let jobs = rig.run(&["jobs", "--queue", "chat.1", "--json", "--limit", "100"]);
     let jobs = jobs.json()["jobs"].as_array().unwrap().len();
     assert_eq!(jobs as u64, waiting[1]);
     let refused = rig.run(&["partitions", "chat.1", "2"]);
