@@ -14,6 +14,9 @@ use crate::{SubmitError, batcher::Batcher, producer::Submission};
 /// How scripts read that jobs are in a partition only because what they belong to is there already.
 const ONLY_THERE: &str = "!";
 
+/// How many jobs a lane may hold at least.
+const LEAST: usize = 64;
+
 /// A lane for each way that jobs go.
 pub(super) struct Lanes<'a> {
     router: &'a Router,
@@ -91,7 +94,9 @@ fn begin(
         placement.at(&router.queue, way.index)
     };
     let storage = router.storage(named(&router.queue, way.index)?, text);
-    let (jobs, receiver) = mpsc::channel(router.config.capacity);
+    // All together hold about as many as that of a queue which is not split.
+    let share = router.config.capacity / usize::from(placement.held());
+    let (jobs, receiver) = mpsc::channel(share.max(LEAST));
     let moved = Arc::clone(moved);
     let task = router.tracker.spawn(async move {
         let mut batcher = Batcher::new(storage, receiver);

@@ -1,8 +1,7 @@
 //! Following, asking for and changing what is in the partitions of a queue; and splitting it.
 
 use broker::{
-    Control, Done, Feed, PartitionError, Producer, QueueArgs, QueueSettings, TenantLimits,
-    partition_name, testing::until,
+    Control, Done, Feed, PartitionError, Producer, QueueArgs, partition_name, testing::until,
 };
 use protocol::{EventLevel, IdempotencyKey, JobId, JobOptions, JobState, QueueName, Tenant, Topic};
 use serde_json::value::to_raw_value;
@@ -83,37 +82,6 @@ async fn jobs_are_found_and_changed_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn what_is_set_holds_in_all_partitions() {
-    let rig = Rig::new().await;
-    let control = control(&rig);
-    let tenant = Tenant::new("acme").unwrap();
-    let limits = TenantLimits {
-        max_waiting: Some(7),
-        ..TenantLimits::default()
-    };
-    let settings = QueueSettings {
-        max_active: Some(5),
-        ..QueueSettings::default()
-    };
-    control.set(&rig.queue, &settings).await.unwrap();
-    control
-        .set_tenant(&rig.queue, &tenant, Some(&limits))
-        .await
-        .unwrap();
-    control.partition(&rig.queue, 3).await.unwrap();
-    control.pause(&rig.queue, true).await.unwrap();
-    for index in 0..3 {
-        let there = rig.inspector.settings(&part(index)).await.unwrap();
-        assert_eq!((there.paused, there.max_active), (true, Some(5)));
-        let there = rig.inspector.tenant_limits(&part(index), &tenant).await;
-        assert_eq!(there.unwrap(), Some(limits));
-    }
-    let names = rig.inspector.queues().await.unwrap();
-    assert_eq!(names, [part(0), part(1), part(2)]);
-    assert_eq!(rig.inspector.partitions(&rig.queue).await.unwrap(), names);
-}
-
-#[tokio::test]
 async fn a_queue_is_split_as_often_as_can_be_remembered() {
     let rig = Rig::new().await;
     let control = control(&rig);
@@ -133,33 +101,6 @@ async fn a_queue_is_split_as_often_as_can_be_remembered() {
     for count in [0, 65] {
         assert!(control.partition(&rig.queue, count).await.is_err());
     }
-}
-
-#[tokio::test]
-async fn a_name_that_is_taken_or_too_long_is_refused() {
-    let rig = Rig::new().await;
-    let control = control(&rig);
-    let other = Producer::spawn(
-        rig.redis.clone(),
-        part(2),
-        QueueArgs::default(),
-        broker::ProducerConfig::default(),
-        &rig.tracker,
-    );
-    let id = Producer::new_id();
-    other
-        .submit(id, job("1", JobOptions::default()))
-        .await
-        .unwrap();
-    control.partition(&rig.queue, 2).await.unwrap();
-    let refused = control.partition(&rig.queue, 3).await.unwrap_err();
-    assert!(refused.to_string().contains("chat.2"), "{refused}");
-    assert_eq!(rig.inspector.partitions(&rig.queue).await.unwrap().len(), 2);
-    // A partition is not split itself.
-    assert!(control.partition(&part(1), 2).await.is_err());
-    let long = QueueName::new("x".repeat(protocol::limits::MAX_NAME_BYTES)).unwrap();
-    let refused = control.partition(&long, 2).await.unwrap_err();
-    assert!(matches!(refused, PartitionError::Name(_)), "{refused}");
 }
 
 #[tokio::test]

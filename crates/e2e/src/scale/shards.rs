@@ -25,10 +25,12 @@ use crate::{
 
 /// How many queues there are.
 const QUEUES: usize = 3;
+/// How many jobs a worker runs at a time for each shard that it serves.
+const CONCURRENCY: usize = 100;
 /// How many jobs of a queue go before what is measured, so that everything is connected.
 const WARM_UP: usize = 2_000;
 /// In how many rooms they are, and how many jobs of a room follow each other.
-const ROOMS: usize = 64;
+const ROOMS: usize = 1_000;
 const IN_A_ROW: usize = 16;
 /// How many jobs are handed in at a time.
 const AT_ONCE: usize = 1024;
@@ -107,7 +109,14 @@ async fn measure(by: By, shards: usize, jobs: usize) -> anyhow::Result<Shards> {
     }
     for n in 0..QUEUES {
         let queue = &queues[n % queues.len()];
-        system.add_worker(&["--queue", queue.name.as_str()]);
+        // Who serves all shards has for each what one of a single shard has.
+        let concurrency = (CONCURRENCY * parts).to_string();
+        system.add_worker(&[
+            "--queue",
+            queue.name.as_str(),
+            "--concurrency",
+            &concurrency,
+        ]);
     }
     system.ready().await;
     let each = jobs / queues.len();

@@ -226,6 +226,8 @@ async fn use_queue(system: &System) {
         "schedules run later",
         "schedules show later",
         "schedules remove later",
+        "partitions chat",
+        "partitions chat 3",
         "enqueue demo {\"steps\":1} --wait 30",
         "enqueue nobody-knows null",
         "retry --queue chat --kind nobody-knows",
