@@ -153,7 +153,8 @@ impl Control {
             for (key, rows) in [(keys.settings(), &settings), (keys.overrides(), &overrides)] {
                 pipeline.unlink(&key).ignore();
                 for rows in rows.chunks(FIELDS) {
-                    pipeline.hset_multiple(&key, rows).ignore();
+                    // Not the client's own way, which is a command that users are not given.
+                    pipeline.cmd("HSET").arg(&key).arg(rows).ignore();
                 }
             }
             // By which scripts know that there is something to read.
