@@ -8,17 +8,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-use broker::testing::until;
+use broker::{Producer, ProducerConfig, testing::until};
 use protocol::{JobId, JobOptions, JobRecord, JobState, QueueName};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::rig::{Rig, Setup, Worker, job};
+use crate::rig::{Rig, Setup, Worker, id_in, job};
 
 /// Says that the queue is split, as whoever splits it does.
 async fn split(rig: &Rig, generation: u64, counts: &str) {
     let placement = format!("{generation} {counts}");
     let words = ["HSET", "test{chat}:count", "placement", &placement];
     let _: i64 = rig.server.command(&words).await;
+}
+
+/// Another process hands a job in that goes to a partition; it goes by what is in Redis now.
+async fn hand_in(rig: &Rig, index: u16, options: JobOptions) -> JobId {
+    let redis = rig.server.connect("test");
+    let id = id_in(&redis, &rig.queue, index).await;
+    let producer = Producer::spawn(
+        redis,
+        rig.queue.clone(),
+        rig.args.clone(),
+        ProducerConfig::default(),
+        &rig.tracker,
+    );
+    producer.submit(id, job("1", options)).await.unwrap();
+    id
 }
 
 /// A partition to which jobs are handed in.
@@ -120,24 +135,23 @@ async fn partitions_that_come_up_are_noticed() {
     let worker = rig.worker("w", Setup::default(), async |_, _| Ok("0".into()));
     let id = rig.submit("1", JobOptions::default()).await;
     rig.until_state(id, JobState::Completed).await;
-    // It is told: nothing else in this process reads the placement before the next roll call.
+    // It is told: who hands in shares nothing with it, and the next roll call is far off.
     for (generation, counts, last) in [(1, "3 1", 2), (2, "5 3 1", 4)] {
         split(&rig, generation, counts).await;
         let before = Instant::now();
         let inbox = "test{chat}:inbox:w";
         let _: i64 = rig.server.command(&["RPUSH", inbox, "partitions"]).await;
-        let producer = partition(&rig, last);
-        let ids = submit(&producer, 1).await;
-        until_state(&rig, producer.queue(), ids[0], JobState::Completed).await;
+        let id = hand_in(&rig, last, JobOptions::default()).await;
+        let name = broker::partition_name(&rig.queue, last).unwrap();
+        until_state(&rig, &name, id, JobState::Completed).await;
         assert!(before.elapsed() < Duration::from_secs(8), "told in vain");
     }
     // Fewer partitions: what is in the others is still done.
-    let id = rig.id_in(4).await;
     let later = JobOptions {
         delay_ms: 1_000,
         ..JobOptions::default()
     };
-    rig.producer.submit(id, job("1", later)).await.unwrap();
+    let id = hand_in(&rig, 4, later).await;
     split(&rig, 3, "1 5 3").await;
     rig.redis.newest_placement(&rig.queue).await.unwrap();
     let fifth = broker::partition_name(&rig.queue, 4).unwrap();

@@ -3,7 +3,7 @@
 use broker::{
     Control, Done, Feed, PartitionError, Producer, QueueArgs, partition_name, testing::until,
 };
-use protocol::{EventLevel, IdempotencyKey, JobId, JobOptions, JobState, QueueName, Tenant, Topic};
+use protocol::{EventLevel, IdempotencyKey, JobId, JobOptions, JobState, QueueName, Topic};
 use serde_json::value::to_raw_value;
 
 use crate::{

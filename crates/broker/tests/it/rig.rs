@@ -67,14 +67,7 @@ impl Rig {
 
     /// An id whose job goes to a partition, if it has neither topic nor key.
     pub async fn id_in(&self, index: u16) -> JobId {
-        let placement = self.redis.newest_placement(&self.queue).await.unwrap();
-        assert!(index < placement.count(), "no new jobs go there");
-        loop {
-            let id = Producer::new_id();
-            if placement.places(&id.to_string())[0] == index {
-                return id;
-            }
-        }
+        id_in(&self.redis, &self.queue, index).await
     }
 
     pub async fn get(&self, id: JobId) -> JobRecord {
@@ -140,6 +133,15 @@ impl Rig {
     {
         Worker::start(self, name, setup, handler)
     }
+}
+
+/// An id whose job goes to a partition by the newest placement, if it has neither topic nor key.
+pub async fn id_in(redis: &Redis, queue: &QueueName, index: u16) -> JobId {
+    let placement = redis.newest_placement(queue).await.unwrap();
+    assert!(index < placement.count(), "no new jobs go there");
+    let goes_there = |id: &JobId| placement.places(&id.to_string())[0] == index;
+    let mut new = std::iter::repeat_with(Producer::new_id);
+    new.find(goes_there).expect("there are always more")
 }
 
 pub fn job(payload: &str, options: JobOptions) -> Job {
