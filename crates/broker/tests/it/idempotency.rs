@@ -111,3 +111,22 @@ async fn a_deleted_job_frees_its_key() {
     let next = submit(&rig, "2", keyed("a")).await.unwrap();
     assert!(!next.duplicate && next.id != id);
 }
+
+#[tokio::test]
+async fn a_key_outlives_its_job_also_for_the_same_id() {
+    let rig = Rig::new().await;
+    let id = Producer::new_id();
+    let hand_in = async |payload| {
+        let job = job(payload, keyed("a"));
+        rig.producer.submit(id, job).await
+    };
+    assert!(!hand_in("1").await.unwrap().duplicate);
+    // As it is forgotten: its key is kept.
+    let _: u64 = rig
+        .server
+        .command(&["DEL", &format!("test{{chat}}:job:{id}")])
+        .await;
+    let again = hand_in("1").await.unwrap();
+    assert_eq!((again.id, again.duplicate, again.state), (id, true, None));
+    assert_eq!(hand_in("2").await.unwrap_err(), SubmitError::Conflict);
+}

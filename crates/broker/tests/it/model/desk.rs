@@ -44,9 +44,7 @@ impl Book {
             if (kind, text) == digest {
                 return self.known(owner, owner.to_string());
             }
-            if owner != id {
-                return Heard::Conflict;
-            }
+            return Heard::Conflict;
         }
         let bytes = digest.1.len() as u64;
         if self.is_full(job.tenant, bytes) {
