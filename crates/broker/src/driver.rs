@@ -1,5 +1,5 @@
-//! The one task of a worker that talks to a partition of its queue: round after round, each as large as what came up meanwhile. While one
-//! is under way another may be, so that Redis and the worker need not wait for each other.
+//! The one task of a worker that talks to a partition of its queue: round after round, each as large as what came up
+//! meanwhile. While one is under way another may be, so that Redis and the worker need not wait for each other.
 
 use std::{
     collections::HashSet,

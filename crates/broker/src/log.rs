@@ -157,17 +157,8 @@ impl Redis {
         Ok(count)
     }
 
-    /// Where the logs of feeds are, in their order.
-    pub async fn tops<'a>(
-        &self,
-        feeds: impl IntoIterator<Item = &'a Feed>,
-    ) -> Result<Vec<LogTop>, Error> {
-        let feeds = self.placed_all(feeds).await?;
-        self.tops_at(&feeds).await
-    }
-
-    /// The same for feeds that are where their names say.
-    pub(crate) async fn tops_at<'a>(
+    /// Where the logs of feeds are, in their order, which are where their names say.
+    pub(crate) async fn tops<'a>(
         &self,
         feeds: impl IntoIterator<Item = &'a Feed>,
     ) -> Result<Vec<LogTop>, Error> {

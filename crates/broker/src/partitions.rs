@@ -6,6 +6,7 @@
 //! anybody who has to be there. The greatest generation that anybody knows is the one that holds.
 
 mod lanes;
+mod looks;
 mod lookup;
 mod open;
 mod placement;
@@ -133,11 +134,14 @@ impl Redis {
     /// The newest placement that any partition of a queue knows: a failover may have taken it back where it was made.
     /// Fails if this is no queue but a partition of one.
     async fn restored_placement(&self, queue: &QueueName) -> Result<Arc<Placement>, Error> {
-        if let Told::Partition { of, .. } = self.told(queue).await? {
-            let why = format!("{queue} is a partition of {of}, and takes no jobs of its own");
-            return Err(Error::Unsupported(why));
-        }
-        let mut newest = self.newest_placement(queue).await?;
+        let placement = match self.told(queue).await? {
+            Told::Placement(placement) => placement,
+            Told::Partition { of, .. } => {
+                let why = format!("{queue} is a partition of {of}, and takes no jobs of its own");
+                return Err(Error::Unsupported(why));
+            }
+        };
+        let mut newest = self.partitions().learn(queue, placement);
         for index in 1..newest.held() {
             let told = self.told(&named(queue, index)?).await?;
             if let Told::Partition { placement, of } = told
@@ -145,24 +149,24 @@ impl Redis {
                 && placement.generation() > newest.generation()
             {
                 newest = self.partitions().learn(queue, placement);
-                self.look(queue, 0, Some(&newest), [""; 0]).await?;
+                self.look(queue, 0, &newest, [""; 0]).await?;
             }
         }
         Ok(newest)
     }
 
-    /// Looks which keys a partition has, given as what follows the base of each. With a placement, the partition refuses
-    /// from then on to create what an older one puts there.
+    /// Looks which keys a partition has, given as what follows the base of each. From then on the partition refuses to
+    /// create what an older placement than this one puts there.
     pub(crate) async fn look(
         &self,
         queue: &QueueName,
         index: u16,
-        fence: Option<&Placement>,
+        fence: &Placement,
         suffixes: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Vec<bool>, Error> {
         let keys = Keys::new(self.prefix(), named(queue, index)?);
         let mut call = LOOK.call(keys.base());
-        call.arg(fence.map_or_else(String::new, |fence| fence.at(queue, index)));
+        call.arg(fence.at(queue, index));
         for suffix in suffixes {
             call.arg(suffix.as_ref());
         }

@@ -21,6 +21,7 @@ use std::{
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
 
 use crate::{Error, Feed, Position, Redis, script::FORGET};
 
@@ -157,7 +158,10 @@ impl Rooms {
             // A topic has its log where the queue would begin it, and nowhere else.
             let lives = history.meta_ttl.max(history.ttl);
             let opened = self.redis.open_topic(feed, lives).await;
-            return opened.map_err(|_| PublishError::Unconfirmed);
+            return opened.map_err(|error| {
+                warn!(topic = feed.name(), %error, "a topic's log can't be begun");
+                PublishError::Unconfirmed
+            });
         }
         self.send(feed, String::new(), Some(history), String::new())
             .await?

@@ -14,7 +14,7 @@ impl<L: Listener> Follower<L> {
             .collect();
         let tops = self
             .redis
-            .tops_at(followed.iter().map(|(_, feed)| feed))
+            .tops(followed.iter().map(|(_, feed)| feed))
             .await?;
         let all = followed.into_iter().zip(tops);
         Ok(all
@@ -48,7 +48,7 @@ impl<L: Listener> Follower<L> {
     pub(super) async fn compare_some(&mut self, channels: Vec<String>) -> Result<bool, Error> {
         let known = |channel: &String| self.followed.get(channel).map(|one| one.feed.clone());
         let feeds: Vec<_> = channels.iter().filter_map(known).collect();
-        let tops = self.redis.tops_at(&feeds).await?;
+        let tops = self.redis.tops(&feeds).await?;
         let mut behind = Vec::new();
         for (channel, top) in channels.into_iter().zip(tops) {
             let Some(followed) = self.followed.get_mut(&channel) else {

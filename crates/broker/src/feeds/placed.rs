@@ -2,7 +2,8 @@
 //! of its partitions, and may come to be in another.
 //!
 //! What is where its name says passes through. The listener hears of each feed under its own name, and that it is followed
-//! once: where it goes on elsewhere, it goes on.
+//! once: where it goes on elsewhere, it goes on. That feeds are followed it first hears when all are that were wanted from
+//! the beginning, since who is let in then must miss nothing.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,8 +1,8 @@
 //! Feeds of a Cluster: those of a queue, or of a namespace of rooms, lie in one slot and are followed together over a
 //! connection of their own, so that a node that is lost is no concern of others.
 //!
-//! Says that feeds are followed once all are that were wanted from the beginning, since who is let in then must miss
-//! nothing; and from there on as long as any are: one lost node is no reason to send clients away.
+//! Says that feeds are followed as long as any are: one lost node is no reason to send clients away. `placed.rs` waits for
+//! all that were wanted from the beginning.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,14 +30,8 @@ pub(super) async fn run(
     is_one: bool,
     stop: CancellationToken,
 ) {
-    let first = wanted.take();
-    let awaited = first
-        .iter()
-        .filter(|(_, wish)| **wish != Wish::Leave)
-        .map(|(feed, _)| Arc::clone(feed.shared_base()));
     let shared = Shared(Arc::new(Mutex::new(All {
         listener,
-        awaited: awaited.collect(),
         live: HashSet::new(),
         told: FollowState::Away,
     })));
@@ -64,7 +58,7 @@ pub(super) async fn run(
     let home: Arc<str> = "".into();
     // One that follows nothing, which tells whether the Cluster is there at all.
     let _home = (!is_one).then(|| begin(&home, &mut running));
-    let mut changes = first;
+    let mut changes = wanted.take();
     loop {
         for (feed, wish) in changes.drain() {
             let base = feed.shared_base();
@@ -84,7 +78,7 @@ pub(super) async fn run(
             if part.followed.is_empty() {
                 part.stop.cancel();
                 parts.remove(base);
-                shared.lock().left(base);
+                shared.lock().state(base, FollowState::Away);
             }
         }
         tokio::select! {
@@ -98,8 +92,6 @@ pub(super) async fn run(
 /// The one listener, and which parts are followed.
 struct All<L> {
     listener: L,
-    /// Parts that were wanted from the beginning and never were followed.
-    awaited: HashSet<Arc<str>>,
     live: HashSet<Arc<str>>,
     told: FollowState,
 }
@@ -108,7 +100,6 @@ impl<L: Listener> All<L> {
     fn state(&mut self, base: &Arc<str>, state: FollowState) {
         match state {
             FollowState::Live => {
-                self.awaited.remove(base);
                 self.live.insert(Arc::clone(base));
             }
             FollowState::Away => {
@@ -118,14 +109,8 @@ impl<L: Listener> All<L> {
         self.tell();
     }
 
-    /// A part is not wanted any more.
-    fn left(&mut self, base: &Arc<str>) {
-        self.awaited.remove(base);
-        self.state(base, FollowState::Away);
-    }
-
     fn tell(&mut self) {
-        let all = if self.live.is_empty() || !self.awaited.is_empty() {
+        let all = if self.live.is_empty() {
             FollowState::Away
         } else {
             FollowState::Live

@@ -25,8 +25,8 @@ local function is_full(tenant, bytes)
 end
 
 -- The reply of a job: what became of it (0 stored, 1 there already, 2 conflict, 3 full), its id, the epoch and
--- offset of its log, and of one that was there its state, result and error; or -1 if it has to go elsewhere. Whoever guesses the id of another tenant's
--- job learns nothing of it.
+-- offset of its log, and of one that was there its state, result and error; or -1 if it has to go elsewhere. Whoever
+-- guesses the id of another tenant's job learns nothing of it.
 local function conflict(id) return { 2, id, '', 0, '', '', '' } end
 local function known(id, tenant, topic)
   local job = read(id)

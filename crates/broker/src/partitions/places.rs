@@ -3,17 +3,12 @@
 //! A topic is where its log is, and that stays in an older place for as long as it is there. A job's own channel is where
 //! the job is. Both are looked for with the placement: what was not found in an older place is not begun there later.
 
-use std::collections::BTreeMap;
+use std::slice::from_ref;
 
-use futures_util::future::join_all;
 use protocol::{JobId, QueueName};
-use tracing::debug;
 
-use super::Placement;
+use super::{Placement, looks::Looks};
 use crate::{Error, Feed, Redis};
-
-/// How many keys one call looks for.
-const CHUNK: usize = 200;
 
 /// Where a feed is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,35 +37,18 @@ struct Search {
 impl Redis {
     /// What a feed is called where it is.
     pub(crate) async fn placed(&self, feed: &Feed) -> Result<Feed, Error> {
-        let mut placed = self.placed_all([feed]).await?;
-        Ok(placed.pop().unwrap_or_else(|| feed.clone()))
-    }
-
-    /// The same for many, in their order.
-    pub(crate) async fn placed_all<'a>(
-        &self,
-        feeds: impl IntoIterator<Item = &'a Feed>,
-    ) -> Result<Vec<Feed>, Error> {
-        let mut feeds: Vec<_> = feeds.into_iter().cloned().collect();
-        let mut sought = BTreeMap::<QueueName, Vec<usize>>::new();
-        for (n, feed) in feeds.iter_mut().enumerate() {
-            match (self.place_at_once(feed), feed.queue()) {
-                (Some(place), _) => *feed = place.feed,
-                (None, Some(queue)) => sought.entry(queue).or_default().push(n),
-                (None, None) => {}
+        let place = match (self.place_at_once(feed), feed.queue()) {
+            (None, Some(queue)) => {
+                let (places, failure) = self.find(&queue, from_ref(feed)).await;
+                let place = places.into_iter().next().flatten();
+                if let (None, Some(error)) = (&place, failure) {
+                    return Err(error);
+                }
+                place
             }
-        }
-        for (queue, sought) in sought {
-            let some: Vec<_> = sought.iter().map(|n| feeds[*n].clone()).collect();
-            let (places, failure) = self.find(&queue, &some).await;
-            if let Some(error) = failure {
-                return Err(error);
-            }
-            for (n, place) in sought.into_iter().zip(places.into_iter().flatten()) {
-                feeds[n] = place.feed;
-            }
-        }
-        Ok(feeds)
+            (place, _) => place,
+        };
+        Ok(place.map_or_else(|| feed.clone(), |place| place.feed))
     }
 
     /// Where a feed is, if nobody has to be asked for that.
@@ -107,21 +85,17 @@ impl Redis {
             .collect();
         // Most jobs are where they would be created.
         let first = self.look_for(queue, &placement, &mut searches, |search| {
-            let split = if search.is_job {
-                0..1
+            let many = if search.is_job {
+                1
             } else {
-                0..search.places.len()
+                search.places.len()
             };
-            search.places[split].to_vec()
+            &search.places[..many]
         });
         let mut failure = first.await;
         let second = self.look_for(queue, &placement, &mut searches, |search| {
             let is_missing = search.is_job && search.found.is_empty() && !search.failed;
-            if is_missing {
-                search.places[1..].to_vec()
-            } else {
-                Vec::new()
-            }
+            if is_missing { &search.places[1..] } else { &[] }
         });
         failure = second.await.or(failure);
         let mut places = Vec::with_capacity(feeds.len());
@@ -154,51 +128,29 @@ impl Redis {
         queue: &QueueName,
         placement: &Placement,
         searches: &mut [Result<u16, Search>],
-        places: impl Fn(&Search) -> Vec<u16>,
+        places: impl Fn(&Search) -> &[u16],
     ) -> Option<Error> {
-        let mut sought = BTreeMap::<u16, Vec<(usize, String)>>::new();
+        let mut looks = Looks::default();
         for (n, search) in searches.iter().enumerate() {
             if let Err(search) = search {
-                for place in places(search) {
-                    let keys = sought.entry(place).or_default();
-                    keys.push((n, search.key.clone()));
+                for index in places(search) {
+                    looks.add(*index, n, search.key.clone());
                 }
             }
         }
-        let mut calls = Vec::new();
-        for (place, keys) in &sought {
-            for chunk in keys.chunks(CHUNK) {
-                calls.push(async move {
-                    let keys = chunk.iter().map(|(_, key)| key.as_str());
-                    self.look(queue, *place, Some(placement), keys).await
-                });
-            }
-        }
-        let answers = join_all(calls).await;
-        let mut failure = None;
-        let asked = sought
-            .iter()
-            .flat_map(|(place, keys)| keys.chunks(CHUNK).map(move |chunk| (*place, chunk)));
-        for ((place, chunk), answer) in asked.zip(answers) {
-            let is_there = match answer {
-                Ok(is_there) => is_there,
-                Err(error) => {
-                    debug!(%queue, place, %error, "can't look into a partition");
-                    failure = Some(error);
-                    Vec::new()
-                }
-            };
-            for (n, (search, _)) in chunk.iter().enumerate() {
-                if let Err(search) = &mut searches[*search] {
-                    match is_there.get(n) {
-                        Some(true) => search.found.push(place),
+        let looked = looks.run(self, queue, placement).await;
+        for (n, search) in searches.iter_mut().enumerate() {
+            if let Err(search) = search {
+                for index in places(search).to_vec() {
+                    match looked.is_in(n, index) {
+                        Some(true) => search.found.push(index),
                         Some(false) => {}
                         None => search.failed = true,
                     }
                 }
             }
         }
-        failure
+        looked.failure
     }
 }
 

@@ -1,13 +1,15 @@
 //! Finds the partition to which a job goes, by what it belongs to: its topic, else its idempotency key, else itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use futures_util::future::join_all;
-use protocol::{IdempotencyKey, QueueName};
+use protocol::QueueName;
 use tracing::warn;
 
-use super::Placement;
-use crate::{Error, Redis, producer::Submission};
+use super::{
+    Placement,
+    looks::{Looked, Looks},
+};
+use crate::{Redis, producer::Submission};
 
 /// Of how many topics it is remembered where they are.
 const PINS: usize = 10_000;
@@ -22,37 +24,61 @@ pub(super) struct Way {
 
 /// What a job belongs to.
 struct Owner {
-    /// By which its place is found.
+    /// With which its key begins that is there as long as it is.
+    what: &'static str,
     name: String,
-    /// The end of the key that is there as long as it is.
-    suffix: String,
-    is_topic: bool,
+    places: Vec<u16>,
 }
 
 impl Owner {
-    fn of(job: &Submission) -> Self {
+    fn of(job: &Submission, placement: &Placement) -> Self {
         let options = &job.job.options;
         let id = job.id.to_string();
-        if let Some(topic) = options.topic.as_ref().filter(|topic| topic.as_str() != id) {
-            return Self {
-                name: topic.to_string(),
-                suffix: format!("top:{topic}"),
-                is_topic: true,
-            };
-        }
-        if let Some(key) = options.key.as_ref().map(IdempotencyKey::as_str) {
-            let name = format!("{}:{key}", options.tenant);
-            return Self {
-                suffix: format!("key:{name}"),
-                name,
-                is_topic: false,
-            };
-        }
+        let (what, name) = if let Some(topic) = &options.topic
+            && topic.as_str() != id
+        {
+            ("top", topic.to_string())
+        } else if let Some(key) = &options.key {
+            ("key", format!("{}:{}", options.tenant, key.as_str()))
+        } else {
+            ("job", id)
+        };
         Self {
-            suffix: format!("job:{id}"),
-            name: id,
-            is_topic: false,
+            places: placement.places(&name),
+            what,
+            name,
         }
+    }
+
+    fn is_topic(&self) -> bool {
+        self.what == "top"
+    }
+
+    /// Where it would be created.
+    fn created(&self) -> Way {
+        Way {
+            index: self.places[0],
+            only_there: false,
+        }
+    }
+
+    /// Where it has to be looked for. What was created where it belongs is found there by the job itself; but of a topic that
+    /// is there, what a late event has left in an older place counts no more.
+    fn asked(&self) -> &[u16] {
+        &self.places[usize::from(!self.is_topic())..]
+    }
+
+    /// Where it is, by what was found; else where it will be created. None if that can't be said now.
+    fn way(&self, whose: usize, looked: &Looked) -> Option<Way> {
+        for index in self.asked() {
+            if looked.is_in(whose, *index)? {
+                return Some(Way {
+                    index: *index,
+                    only_there: *index != self.places[0],
+                });
+            }
+        }
+        Some(self.created())
     }
 }
 
@@ -80,95 +106,54 @@ impl<'a> Route<'a> {
         &mut self,
         jobs: Vec<Submission>,
     ) -> (Vec<(Way, Submission)>, Vec<Submission>) {
-        let owners: Vec<_> = jobs.iter().map(Owner::of).collect();
-        let found = self.look(&owners).await;
-        let (mut known, mut rest) = (Vec::with_capacity(jobs.len()), Vec::new());
-        if self.pins.len() > PINS {
-            self.pins.clear();
-        }
-        for (job, owner) in jobs.into_iter().zip(&owners) {
-            match self.way(owner, &found) {
-                Some(way) => {
-                    if owner.is_topic && self.placement.places(&owner.name).len() > 1 {
-                        self.pins.insert(owner.name.clone(), way);
-                    }
-                    known.push((way, job));
+        let mut looks = Looks::default();
+        let mut ways = Vec::with_capacity(jobs.len());
+        for (n, job) in jobs.iter().enumerate() {
+            let owner = Owner::of(job, self.placement);
+            ways.push(self.known(&owner).ok_or_else(|| {
+                for index in owner.asked() {
+                    looks.add(*index, n, format!("{}:{}", owner.what, owner.name));
                 }
+                owner
+            }));
+        }
+        let looked = looks.run(&self.redis, &self.queue, self.placement).await;
+        if let Some(error) = &looked.failure {
+            warn!(queue = %self.queue, %error, "can't look where jobs belong, trying again");
+        }
+        let (mut known, mut rest) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for (n, (job, way)) in jobs.into_iter().zip(ways).enumerate() {
+            let way = match way {
+                Ok(way) => Some(way),
+                Err(owner) => {
+                    let way = owner.way(n, &looked);
+                    if let Some(way) = way.filter(|_| owner.is_topic()) {
+                        self.pin(owner.name, way);
+                    }
+                    way
+                }
+            };
+            match way {
+                Some(way) => known.push((way, job)),
                 None => rest.push(job),
             }
         }
         (known, rest)
     }
 
-    /// Where it is, by what was found; else where it will be created.
-    fn way(&self, owner: &Owner, found: &HashMap<(u16, &str), bool>) -> Option<Way> {
-        let places = self.placement.places(&owner.name);
-        let created = Way {
-            index: places[0],
-            only_there: false,
-        };
-        if places.len() == 1 {
-            return Some(created);
+    /// The way of what need not be looked for.
+    fn known(&self, owner: &Owner) -> Option<Way> {
+        if owner.places.len() == 1 {
+            return Some(owner.created());
         }
-        if owner.is_topic
-            && let Some(way) = self.pins.get(&owner.name)
-        {
-            return Some(*way);
-        }
-        if owner.is_topic && *found.get(&(places[0], &*owner.suffix))? {
-            return Some(created);
-        }
-        for index in &places[1..] {
-            if *found.get(&(*index, &*owner.suffix))? {
-                return Some(Way {
-                    index: *index,
-                    only_there: true,
-                });
-            }
-        }
-        Some(created)
+        let pin = owner.is_topic().then(|| self.pins.get(&owner.name));
+        pin.flatten().copied()
     }
 
-    /// Looks for what may be in more than one place. What is not in the answer could not be looked for.
-    async fn look<'o>(&self, owners: &'o [Owner]) -> HashMap<(u16, &'o str), bool> {
-        let mut asked = BTreeMap::<u16, Vec<&str>>::new();
-        for owner in owners {
-            if owner.is_topic && self.pins.contains_key(&owner.name) {
-                continue;
-            }
-            let places = self.placement.places(&owner.name);
-            // What was created where it belongs is found there by the job itself; but of a topic that is there, what a late
-            // event has left in an older place counts no more.
-            let first = usize::from(!owner.is_topic);
-            if places.len() > 1 {
-                for index in &places[first..] {
-                    let suffixes = asked.entry(*index).or_default();
-                    // Most follow each other.
-                    if suffixes.last() != Some(&&*owner.suffix) {
-                        suffixes.push(&owner.suffix);
-                    }
-                }
-            }
+    fn pin(&mut self, topic: String, way: Way) {
+        if self.pins.len() >= PINS {
+            self.pins.clear();
         }
-        let answers = asked.iter().map(async |(index, suffixes)| {
-            let fence = Some(self.placement);
-            let found = self.redis.look(&self.queue, *index, fence, suffixes).await;
-            (*index, suffixes, found)
-        });
-        let mut found = HashMap::new();
-        for (index, suffixes, answer) in join_all(answers).await {
-            match answer {
-                Ok(answer) => {
-                    let pairs = suffixes.iter().zip(answer);
-                    found.extend(pairs.map(|(suffix, there)| ((index, *suffix), there)));
-                }
-                Err(error) => self.failed(index, &error),
-            }
-        }
-        found
-    }
-
-    fn failed(&self, index: u16, error: &Error) {
-        warn!(queue = %self.queue, partition = index, %error, "can't look where jobs belong, trying again");
+        self.pins.insert(topic, way);
     }
 }

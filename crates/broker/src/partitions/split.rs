@@ -94,7 +94,7 @@ impl Control {
     async fn announce(&self, queue: &QueueName, placement: &Placement) -> Result<(), Error> {
         let redis = self.redis();
         for index in 0..placement.held() {
-            redis.look(queue, index, Some(placement), [""; 0]).await?;
+            redis.look(queue, index, placement, [""; 0]).await?;
             roll::enter(redis, &named(queue, index)?).await?;
         }
         let keys = Keys::new(redis.prefix(), queue.clone());

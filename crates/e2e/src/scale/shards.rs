@@ -204,9 +204,9 @@ impl Queue {
         if parts > 1 {
             control.partition(&name, parts).await?;
         }
-        let names = (0..parts).map(|index| partition_name(&name, index));
+        let inspector = system.inspector();
         Ok(Self {
-            parts: names.collect::<Result<_, _>>()?,
+            parts: inspector.partitions(&name).await?,
             producer: Producer::spawn(
                 redis,
                 name.clone(),
@@ -215,7 +215,7 @@ impl Queue {
                 &TaskTracker::new(),
             ),
             control,
-            inspector: system.inspector(),
+            inspector,
             name,
         })
     }

@@ -1,6 +1,6 @@
 //! `queue partitions`: into how many partitions a queue is split, and where they are. Changes nothing else of it.
 
-use broker::{Placement, QueueArgs, partition_name};
+use broker::{Placement, QueueArgs};
 use clap::Args;
 use comfy_table::Cell;
 use protocol::QueueName;
@@ -91,9 +91,9 @@ async fn rows(
     placement: &Placement,
 ) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
-    for index in 0..placement.held() {
-        let partition =
-            partition_name(queue, index).map_err(|error| Fault::Usage(error.to_string()))?;
+    let partitions = console.inspector.partitions(queue).await;
+    let partitions = partitions.map_err(|error| console.fault(&error))?;
+    for (index, partition) in (0..).zip(partitions) {
         let counts = console.inspector.counts(&partition).await;
         let (counts, totals) = counts.map_err(|error| console.fault(&error))?;
         let shard = console.redis.shard_of(&partition).await;
