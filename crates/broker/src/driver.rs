@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, OnceLock, atomic::AtomicU64},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use apalis_core::{
@@ -13,7 +13,6 @@ use apalis_core::{
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use protocol::{Job, JobId, QueueName};
-use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -24,8 +23,10 @@ use crate::{
     flight::{Flight, Landed, Pilot},
     handle::{Attempt, Op, Written},
     lease::Leases,
+    offer::{Heard, Offer},
     ready::Voice,
     round::Claim,
+    search::{IDLE, Search},
     shares::Share,
     wake::Wake,
 };
@@ -38,9 +39,6 @@ const MAX_CLAIM: usize = 128;
 /// How many rounds are under way at the same time, and how many operations make a further one worth its cost.
 const ROUNDS: usize = 2;
 const WORTH: usize = 32;
-/// How long an idle worker waits at most before it looks again: a wake-up that its receiver took to the grave is
-/// made good after this long.
-const IDLE: Duration = Duration::from_millis(2_500);
 
 pub(crate) struct Driver {
     pub(crate) redis: Redis,
@@ -153,15 +151,11 @@ impl Driver {
             number: AtomicU64::new(0),
         };
         let mut wake = Wake::new(self.redis.clone(), &self.keys);
+        let mut offer = Offer::new(self.redis.clone(), &self.keys, &self.config.worker);
         let mut queued = Queued::default();
         let mut flights = FuturesUnordered::new();
         let mut slots: Vec<usize> = (0..ROUNDS).collect();
-        // Whether there may be something to take, and how long to believe that there is not. A token that woke this worker
-        // goes on to another with the next round, if this one takes nothing.
-        let (mut look, mut has_token) = (true, false);
-        let mut rest = IDLE;
-        // Whether the last look found all that it could take, and when it was.
-        let (mut is_deep, mut looked) = (false, Instant::now());
+        let mut search = Search::new();
         let mut stopping = false;
         loop {
             self.config.pulse.beat();
@@ -179,15 +173,17 @@ impl Driver {
             let free = if stopping { 0 } else { self.share.free(ending) };
             if !stopping && self.share.is_shared() {
                 // Where others have all, nobody waits for a token: so it looks in its turn.
-                look |= looked.elapsed() >= rest || free > 0 && self.share.is_hungry();
-                if look && free == 0 && !has_token {
+                search.look |= search.is_late() || free > 0 && self.share.is_hungry();
+                if search.look && free == 0 && !search.has_token {
                     self.share.ask();
-                    look = false;
+                    search.look = false;
                 }
             }
+            // Who goes takes nothing more, and takes its offer back.
+            let is_going = stopping || self.closing.is_cancelled();
             // A free slot is what bounds how many are under way.
             let is_worth = if flights.is_empty() {
-                !queued.next.is_empty() || look
+                !queued.next.is_empty() || search.look || is_going && offer.has_to_end()
             } else {
                 queued.next.len() >= WORTH
                     || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
@@ -195,19 +191,21 @@ impl Driver {
             if is_worth && let Some(slot) = slots.pop() {
                 let most = if stopping { 0 } else { MAX_CLAIM };
                 let want = self.share.depart(ending, most);
-                if want > 0 {
-                    looked = Instant::now();
-                } else if !stopping && (look || is_deep) {
+                if want == 0 && !stopping && (search.look || search.is_deep) {
                     self.share.ask();
                 }
+                search.depart(want);
+                // Who has but a share is given nothing: somebody else may have taken it by then.
+                let is_free = want > 0 && !is_going && !self.share.is_shared();
+                let offer = offer.say(is_free);
                 let ops = queued.take();
                 flights.push(pilot.fly(Flight {
                     slot,
                     ops,
                     ending,
                     want,
+                    offer,
                 }));
-                (look, has_token) = (false, false);
                 continue;
             }
             let is_idle = flights.is_empty();
@@ -220,29 +218,23 @@ impl Driver {
                 Some(landed) = flights.next() => {
                     let Some(landed) = landed else { break };
                     slots.push(landed.slot);
-                    queued.landed(&landed.ids);
-                    let (want, found) = (landed.want, landed.reply.claims.len());
-                    self.share.land(landed.ending, want, found);
-                    if want > 0 {
-                        is_deep = found == want;
-                        look |= is_deep;
-                        rest = landed
-                            .reply
-                            .due_ms
-                            .map_or(IDLE, |due| IDLE.min(Duration::from_millis(due + 1)));
-                        // Idle workers should not look in step.
-                        rest = rest.mul_f64(rand::rng().random_range(1.0..=1.1));
-                    }
-                    for claim in self.settle(landed) {
-                        self.accept(claim, &mut queued);
-                    }
-                    look &= self.share.held() < self.config.capacity;
+                    self.land(landed, &mut search, &mut offer, &mut queued);
                 }
-                () = wake.woken(free > 0), if is_idle => (look, has_token) = (true, true),
-                () = self.look.notified(), if free > 0 => look = true,
+                () = wake.woken(free > 0), if is_idle => search.wake(),
+                heard = offer.heard(!is_going && !self.share.is_shared()) => match heard {
+                    // What it was given while it could not hear it.
+                    Heard::Open => search.look |= free > 0,
+                    Heard::Given(claim) => {
+                        self.share.land(0, 0, 1);
+                        self.accept(*claim, &mut queued);
+                    }
+                },
+                () = self.look.notified(), if free > 0 => search.look = true,
                 () = self.share.freed(), if free == 0 && !stopping => {}
                 // Who can take nothing turns too, so that it is seen to live.
-                () = tokio::time::sleep(if is_idle && free > 0 { rest } else { IDLE }) => look |= is_idle && free > 0,
+                () = tokio::time::sleep(if is_idle && free > 0 { search.rest() } else { IDLE }) => {
+                    search.look |= is_idle && free > 0;
+                }
                 () = self.config.soft.cancelled(), if !stopping => {}
                 () = self.closing.cancelled(), if is_idle && is_empty => {}
             }
@@ -256,6 +248,26 @@ impl Driver {
         {
             queued.push(op);
         }
+    }
+
+    /// Takes what a round brought.
+    fn land(
+        &self,
+        mut landed: Landed,
+        search: &mut Search,
+        offer: &mut Offer,
+        queued: &mut Queued,
+    ) {
+        queued.landed(&landed.ids);
+        let (want, found) = (landed.want, landed.reply.claims.len());
+        self.share.land(landed.ending, want, found);
+        search.land(want, found, landed.reply.due_ms);
+        let given = offer.settle(landed.offer, std::mem::take(&mut landed.reply.offer));
+        self.share.land(0, 0, usize::from(given.is_some()));
+        for claim in self.settle(landed).into_iter().chain(given) {
+            self.accept(claim, queued);
+        }
+        search.look &= self.share.held() < self.config.capacity;
     }
 
     /// Tells of each operation whether it was written; gives what was taken.

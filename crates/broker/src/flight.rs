@@ -16,6 +16,7 @@ use crate::{
     Backoff, ConsumerConfig, Keys, QueueArgs, Redis,
     handle::Op,
     lease::Leases,
+    offer::Terms,
     ready::Voice,
     round::{Reply, Round},
     shares::Share,
@@ -48,6 +49,8 @@ pub(crate) struct Flight {
     /// How many of them end their attempts.
     pub(crate) ending: usize,
     pub(crate) want: usize,
+    /// What it says of the worker's offer.
+    pub(crate) offer: Terms,
 }
 
 /// A round that was answered.
@@ -60,6 +63,8 @@ pub(crate) struct Landed {
     /// How many ended their attempts when it went.
     pub(crate) ending: usize,
     pub(crate) want: usize,
+    /// What it said of the worker's offer.
+    pub(crate) offer: Terms,
     pub(crate) reply: Reply,
 }
 
@@ -75,20 +80,28 @@ impl Pilot {
             mut ops,
             ending,
             want,
+            offer,
         } = flight;
         let ids = ops.iter().map(|op| op.id).collect();
-        let reply = self.send(slot, &mut ops, want).await?;
+        let reply = self.send(slot, &mut ops, want, offer).await?;
         Some(Landed {
             slot,
             ids,
             ops,
             ending,
             want,
+            offer,
             reply,
         })
     }
 
-    async fn send(&self, slot: usize, ops: &mut Vec<Op>, mut want: usize) -> Option<Reply> {
+    async fn send(
+        &self,
+        slot: usize,
+        ops: &mut Vec<Op>,
+        mut want: usize,
+        mut offer: Terms,
+    ) -> Option<Reply> {
         let mut number = self.next();
         let mut backoff = Backoff::default();
         let mut over = pin!(self.over());
@@ -100,6 +113,7 @@ impl Pilot {
                 lease_ms: u64::try_from(self.config.lease.as_millis()).unwrap_or(u64::MAX),
                 want,
                 kinds: &self.kinds,
+                offer,
                 ops,
             };
             let answer = tokio::select! {
@@ -135,6 +149,7 @@ impl Pilot {
                     number = self.next();
                 }
             }
+            offer = offer.again();
             self.ready.set(false);
             self.share.hears(false);
             let pause = backoff.pause();

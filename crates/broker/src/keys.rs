@@ -117,6 +117,11 @@ impl Keys {
         format!("{}wake", self.base)
     }
 
+    /// The channel on which a worker hears what it is given, and the key that says what that was last.
+    pub(crate) fn hand(&self, worker: &str) -> String {
+        format!("{}hand:{worker}", self.base)
+    }
+
     /// What is said of each schedule.
     pub(crate) fn schedules(&self) -> String {
         format!("{}schedules", self.base)

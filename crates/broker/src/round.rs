@@ -12,13 +12,14 @@ use crate::{
     given::Given,
     groups,
     handle::Op,
+    offer::{Found, Terms},
     script::{self, WORK},
     stored::Stored,
 };
 
 /// What a script says: of each operation whether it was written, what was taken, when something falls due, which run of Redis
-/// this is, and the jobs whose logs have become long.
-type Answer = (String, Vec<Value>, i64, String, Vec<String>);
+/// this is, the jobs whose logs have become long, and what became of the worker's offer.
+type Answer = (String, Vec<Value>, i64, String, Vec<String>, Vec<Value>);
 
 /// What a round asks for. Sent again unchanged when its answer was lost.
 pub(crate) struct Round<'a> {
@@ -30,6 +31,8 @@ pub(crate) struct Round<'a> {
     pub(crate) want: usize,
     /// The kinds that it has handlers for, with a space between two; none means all.
     pub(crate) kinds: &'a str,
+    /// What it says of the worker's offer.
+    pub(crate) offer: Terms,
     pub(crate) ops: &'a [Op],
 }
 
@@ -41,6 +44,8 @@ pub(crate) struct Reply {
     pub(crate) claims: Vec<Claim>,
     /// In how many milliseconds something falls due, if the round came back empty-handed and anything will.
     pub(crate) due_ms: Option<u64>,
+    /// What became of the worker's offer.
+    pub(crate) offer: Found,
 }
 
 /// A job that this worker holds from now on.
@@ -75,8 +80,10 @@ impl Round<'_> {
             .arg(self.lease_ms)
             .arg(self.want)
             .arg(self.kinds);
+        let (what, number) = self.offer.args();
+        call.arg(what).arg(number);
         groups::write(&mut call, self.ops);
-        let (written, rows, due, run, long): Answer = redis.script(&call).await?;
+        let (written, rows, due, run, long, offer): Answer = redis.script(&call).await?;
         let run = Arc::from(run);
         let claims = rows
             .chunks_exact(3)
@@ -92,13 +99,14 @@ impl Round<'_> {
             written: written.bytes().map(|byte| byte == b'1').collect(),
             claims,
             due_ms: u64::try_from(due).ok(),
+            offer: Found::read(&offer, keys.queue(), &run),
         })
     }
 }
 
 /// Reads a claimed job: its id, the job as it is stored, and its payload where that is apart. What is damaged becomes a
 /// failure of that job alone, never of the round.
-fn decode(queue: &QueueName, run: &Arc<str>, row: &[Value]) -> Option<Claim> {
+pub(crate) fn decode(queue: &QueueName, run: &Arc<str>, row: &[Value]) -> Option<Claim> {
     let [id, record, apart] = row else {
         return None;
     };

@@ -10,10 +10,12 @@ local known = kinds == '' and '*' or kinds
 
 if leaving == '1' then
   redis.call('ZREM', registry, worker)
-  redis.call('UNLINK', card, base .. 'inbox:' .. worker)
+  redis.call('UNLINK', card, base .. 'inbox:' .. worker, base .. 'hand:' .. worker)
   for kind in string.gmatch(known, '[^ ]+') do redis.call('ZREM', base .. 'kind:' .. kind, worker) end
 else
   redis.call('ZADD', registry, deadline, worker)
+  -- Who offered itself and did not renew that is gone.
+  redis.call('ZREMRANGEBYSCORE', base .. 'offers', '-inf', string.format('%d', now - 60000))
   redis.call('HSET', card, 'about', fields, 'kinds', kinds, 'beat', string.format('%d', now))
   redis.call('PEXPIRE', card, 3600000)
   for kind in string.gmatch(known, '[^ ]+') do

@@ -5,6 +5,8 @@
 -- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and
 -- whether these are apart. `job.lua` says what a job is from its head on.
 --
+-- One that comes alone where none waits is given at once to a worker that offered itself, if it hears it: nobody has to look for it.
+--
 -- `placement` is by which placement the jobs came here, `!` if only because what they belong to is here already.
 local keep_key_ms, max_waiting, max_bytes, placement = number(), number(), number(), arg()
 local n, groups = number(), number()
@@ -17,18 +19,48 @@ local function queued(id, kind, say)
   local before = '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
   return say == '' and before .. '}' or before .. ',"data":' .. say .. '}'
 end
--- The log of a channel of its own begins with the job: there is nothing to be read.
-local function begin_own_log(id, json)
-  if call('RPUSH', base .. 'log:' .. id, json) > 1 then call('LTRIM', base .. 'log:' .. id, -1, -1) end
-  call('PUBLISH', base .. 'ch:' .. id, published(birth_epoch, '1', json))
+-- The log of a channel of its own begins with the job: there is nothing to be read. `begun` tells that it was taken at once.
+local function begin_own_log(id, json, begun)
+  local key, many = base .. 'log:' .. id, begun and 2 or 1
+  local listed = begun and call('RPUSH', key, json, begun) or call('RPUSH', key, json)
+  if listed > many then call('LTRIM', key, -many, -1) end
+  json = published(birth_epoch, '1', json)
+  call('PUBLISH', base .. 'ch:' .. id, begun and json .. '\n' .. begun or json)
+end
+-- The worker that has offered itself for longest, and has the kind. A live one renews its offer more often than that.
+local function offered_for(kind)
+  for _ = 1, 4 do
+    local text, since = unpack(call('ZPOPMIN', base .. 'offers'))
+    if not text then return end
+    if now - since < 5000 then
+      local name, lease, offer, kinds = string.match(text, '^(%S+) (%d+) (%d+) (.*)$')
+      if kinds == '' or find(' ' .. kinds .. ' ', ' ' .. kind .. ' ', 1, true) then
+        return { text = text, since = since, name = name, deadline = now + lease, offer = offer }
+      end
+      call('ZADD', base .. 'offers', since, text)
+      return
+    end
+  end
 end
 
 repeat
-  local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued', 'placement')
+  local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued', 'placement', 'due')
   placed = counted[6] or ''
   local waiting, bytes, sequence = tonumber(counted[1]) or 0, tonumber(counted[2]) or 0, tonumber(counted[3]) or 0
   if n > 512 or (tonumber(counted[4]) or 0) > 0 or placed ~= placement then break end
   if waiting + call('ZCARD', base .. 'delayed') + n > max_waiting then break end
+
+  -- It must be one that could be taken the short way (`round_new.lua`).
+  local first, taker, begun = cursor + HEADER + 1, nil, nil
+  if n == 1 and waiting == 0 and A[cursor + 1] ~= 'x' and A[cursor + 8] == '' then
+    local events, max = string.match(A[first + 1], '^(%l)%l+%d+ %S+ (%d+)')
+    local is_own = A[cursor + 1] == 's' and A[cursor + 5] == ''
+    -- Who stalls does not hear it before its lease is over, which spends an attempt: so it must have another.
+    taker = max ~= '1' and (events == 'a') == is_own and offered_for(A[cursor + 3])
+    begun = taker and is_own and '{"type":"started","job":"' .. A[first] .. '","kind":"' .. A[cursor + 3] ..
+      '","attempt":1,"time":' .. now_text .. ',"from":2}'
+  end
+  local front = taker and 'active 1 0 worker=' .. taker.name .. ' started=' .. now_text .. ' place=' .. int(sequence + 1)
 
   local pairs_to_set, events, last, at, i = {}, {}, 0, cursor, 0
   for _ = 1, groups do
@@ -62,7 +94,27 @@ repeat
       end
     end
   end
-  if not bytes or bytes > max_bytes or call('MSETNX', unpack(pairs_to_set)) == 0 then break end
+  local record = pairs_to_set[2]
+  if begun then
+    pairs_to_set[2] = front .. ' from=2 log=2:1:' .. #events[1] + #begun .. ':' .. run .. ':' .. birth_epoch .. since ..
+      A[first + 1]
+  elseif taker then
+    pairs_to_set[2] = front .. record
+  end
+  if not bytes or bytes > max_bytes or call('MSETNX', unpack(pairs_to_set)) == 0 then
+    if taker then call('ZADD', base .. 'offers', taker.since, taker.text) end
+    break
+  end
+  if taker then
+    local hand = base .. 'hand:' .. taker.name
+    if call('PUBLISH', hand, taker.offer .. ' ' .. run .. ' ' .. A[first] .. '\n' .. pairs_to_set[2]) > 0 then
+      call('SET', hand, taker.offer .. ' ' .. A[first], 'PX', 3600000)
+    else
+      -- The worker is gone: the job waits like any other.
+      call('SET', job_key .. A[first], record)
+      taker, begun = nil, nil
+    end
+  end
 
   local reply, of_tenant, rings, last_epoch = {}, {}, {}
   at, i = cursor, 0
@@ -72,7 +124,7 @@ repeat
     at = at + HEADER
     of_tenant[tenant] = (of_tenant[tenant] or 0) + many
     local ring = priority .. ':' .. tenant
-    if not rings[ring] then
+    if not taker and not rings[ring] then
       rings[ring] = true
       sequence = sequence + 1
       call('ZADD', base .. 'ring:' .. priority, 'NX', int(sequence), tenant)
@@ -84,19 +136,27 @@ repeat
       at, i, sequence = at + step, i + 1, sequence + 1
       line[2 * k - 1], line[2 * k] = int(sequence), id
       if says then
-        if log then append_line(log, events[i]) else begin_own_log(id, events[i]) end
+        if log then append_line(log, events[i]) else begin_own_log(id, events[i], begun) end
         offset = 1
       end
       if log then epoch, offset = log.epoch, log.offset end
       if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
       last_epoch = epoch
     end
-    in_pieces('ZADD', base .. 'wait:' .. ring, line)
+    if not taker then in_pieces('ZADD', base .. 'wait:' .. ring, line) end
   end
-  for tenant, many in pairs(of_tenant) do call('HINCRBY', base .. 'tenants', 'w:' .. tenant, many) end
+  local which = taker and 'a:' or 'w:'
+  for tenant, many in pairs(of_tenant) do call('HINCRBY', base .. 'tenants', which .. tenant, many) end
   for _, log in ipairs(opened) do close_log(log) end
-  call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
-    'enqueued', int((tonumber(counted[5]) or 0) + n))
-  wake()
+  local enqueued = int((tonumber(counted[5]) or 0) + n)
+  if taker then
+    call('ZADD', base .. 'active', int(taker.deadline), A[first])
+    call('HSET', base .. 'count', 'sequence', int(sequence), 'enqueued', enqueued,
+      'due', int(math.min(tonumber(counted[7]) or 0, taker.deadline)))
+  else
+    call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
+      'enqueued', enqueued)
+    wake()
+  end
   do return reply end
 until true

@@ -19,7 +19,7 @@ if is_repeated then
       claims[#claims + 1] = id
     end
   end
-  return { replayed, give(), -1, run, {} }
+  return { replayed, give(), -1, run, {}, heard }
 end
 
 -- What it finished ---------------------------------------------------------------------------------------------
@@ -229,4 +229,4 @@ if #claims < want then
   rest = math.max(0, due_at - now)
   if gate_wait >= 0 and gate_wait < rest then rest = gate_wait end
 end
-return { statuses, give(), rest, run, {} }
+return { statuses, give(), rest, run, {}, offer_itself(#claims < want) }

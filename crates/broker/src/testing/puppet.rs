@@ -3,6 +3,8 @@
 //! It speaks to Redis as a real worker does, and may do what a real one does only when all goes wrong: send a round
 //! again, number it as it likes, and write about attempts that it does not hold.
 
+mod ear;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use protocol::{EventType, Failure, Job, JobId, Kind, QueueName};
@@ -13,9 +15,10 @@ use crate::{
     beat::Beat,
     given::Given,
     handle::{Action, Op},
+    offer::{Offer, Terms},
     outcome::Outcome,
     registry,
-    round::{Reply, Round},
+    round::{Claim, Reply, Round},
 };
 
 /// What a puppet writes about an attempt.
@@ -79,6 +82,8 @@ struct Sent {
     number: u64,
     lease_ms: u64,
     want: usize,
+    /// What it says of its offer.
+    offer: Terms,
     ops: Vec<Op>,
 }
 
@@ -92,6 +97,8 @@ pub struct Puppet {
     sent: Sent,
     /// What it was given, as a worker keeps it with its attempts.
     given: HashMap<(JobId, u32), Arc<Given>>,
+    /// What it offers, once it listens.
+    offer: Option<Offer>,
 }
 
 impl Puppet {
@@ -111,10 +118,12 @@ impl Puppet {
             name: name.into(),
             kinds: registry::words(kinds),
             given: HashMap::new(),
+            offer: None,
             sent: Sent {
                 number: 0,
                 lease_ms: 0,
                 want: 0,
+                offer: Terms::None,
                 ops: Vec::new(),
             },
         }
@@ -158,13 +167,28 @@ impl Puppet {
             number,
             lease_ms: millis(lease),
             want,
+            offer: Terms::None,
             ops: acts.iter().cloned().map(|act| self.op(act)).collect(),
         };
-        self.repeat().await
+        self.first().await
     }
 
     /// Sends the last round again, as after an answer that was lost.
     pub async fn repeat(&mut self) -> Result<Answer, Error> {
+        self.sent.offer = self.sent.offer.again();
+        self.first().await
+    }
+
+    async fn first(&mut self) -> Result<Answer, Error> {
+        let mut reply = self.send().await?;
+        let said = std::mem::take(&mut reply.offer);
+        let given = self.offer.as_mut();
+        let given = given.and_then(|offer| offer.settle(self.sent.offer, said));
+        reply.claims.extend(given);
+        Ok(self.answer(reply))
+    }
+
+    async fn send(&mut self) -> Result<Reply, Error> {
         let round = Round {
             worker: &self.name,
             slot: 0,
@@ -172,10 +196,10 @@ impl Puppet {
             lease_ms: self.sent.lease_ms,
             want: self.sent.want,
             kinds: &self.kinds,
+            offer: self.sent.offer,
             ops: &self.sent.ops,
         };
-        let reply = round.run(&self.redis, &self.keys, &self.args).await?;
-        Ok(self.answer(reply))
+        round.run(&self.redis, &self.keys, &self.args).await
     }
 
     fn op(&self, act: Act) -> Op {
@@ -199,21 +223,25 @@ impl Puppet {
     fn answer(&mut self, reply: Reply) -> Answer {
         let mut claims = Vec::new();
         for claim in reply.claims {
-            let attempt = (claim.id, claim.attempt);
-            self.given.extend(claim.given.map(|given| (attempt, given)));
-            claims.push(Held {
-                id: claim.id,
-                attempt: claim.attempt,
-                max_attempts: claim.max_attempts,
-                handed_back: claim.handed_back,
-                cancelled: claim.cancelled,
-                job: claim.job,
-            });
+            claims.push(self.hold(claim));
         }
         Answer {
             written: reply.written,
             claims,
             due_ms: reply.due_ms,
+        }
+    }
+
+    fn hold(&mut self, claim: Claim) -> Held {
+        let attempt = (claim.id, claim.attempt);
+        self.given.extend(claim.given.map(|given| (attempt, given)));
+        Held {
+            id: claim.id,
+            attempt: claim.attempt,
+            max_attempts: claim.max_attempts,
+            handed_back: claim.handed_back,
+            cancelled: claim.cancelled,
+            job: claim.job,
         }
     }
 

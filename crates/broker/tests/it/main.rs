@@ -12,6 +12,8 @@ mod cluster;
 mod durability;
 mod faults;
 mod follow;
+mod hand;
+mod hand_worker;
 mod house;
 mod idempotency;
 mod inspect;

@@ -9,6 +9,7 @@ mod channels;
 mod check;
 mod desk;
 mod fate;
+mod hand;
 mod laws;
 mod op;
 mod raw;
@@ -155,6 +156,18 @@ fn a_queue_does_as_its_model() {
     let runtime = runtime();
     let server = runtime.block_on(one("no"));
     run(server, &runtime, from_env("MODEL_CASES", 48), op::op());
+}
+
+#[test]
+fn a_queue_whose_workers_are_idle_does_as_its_model() {
+    let runtime = runtime();
+    let server = runtime.block_on(one("no"));
+    run(
+        server,
+        &runtime,
+        from_env("MODEL_CASES", 48),
+        op::op_of_idle(),
+    );
 }
 
 #[test]

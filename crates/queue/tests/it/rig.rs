@@ -237,8 +237,10 @@ impl Worker {
         Self { runtime }
     }
 
+    /// Once it returns its connections are closed, so that nothing is given to it any more.
     pub(crate) fn kill(self) {
-        self.runtime.shutdown_background();
+        let end = move || self.runtime.shutdown_timeout(Duration::from_secs(30));
+        std::thread::spawn(end).join().unwrap();
     }
 }
 

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use broker::{QueueSettings, TenantLimits};
 use protocol::{FailureCode, JobId, JobState};
 
-use super::op::{NewJob, Pick, TENANTS};
+use super::{
+    hand::Offer,
+    op::{NewJob, Pick, TENANTS},
+};
 
 /// A score of this very step, after all that are past.
 pub const NOW: u64 = 1 << 40;
@@ -62,6 +65,7 @@ pub struct Staff {
     pub kinds: Vec<usize>,
     pub alive: bool,
     pub memory: Option<(u64, Brought)>,
+    pub offer: Offer,
 }
 
 impl Staff {

@@ -6,6 +6,7 @@ use protocol::{Event, Failure, JobId, JobState};
 
 use super::{
     book::{Book, Record},
+    hand::whose,
     laws,
     op::{KINDS, TENANTS, WORKERS},
     raw::{Dump, Value},
@@ -17,7 +18,7 @@ use super::{
 /// What belongs to no job, and why it may be there after all jobs are gone: it is one key, expires, or is what an
 /// operator set.
 const FIXED: [&str; 4] = ["count", "kinds", "settings", "overrides"];
-const EXPIRING: [&str; 5] = ["worker:", "kind:", "round:", "inbox:", "rate:"];
+const EXPIRING: [&str; 6] = ["worker:", "kind:", "round:", "inbox:", "rate:", "hand:"];
 
 /// A dump of which what was compared is taken away.
 pub struct Rest<'a>(BTreeMap<&'a str, &'a Value>);
@@ -51,6 +52,7 @@ impl World<'_> {
         self.check_words(&mut rest)?;
         check_keys(&self.book, &mut rest)?;
         check_staff(&self.book, &mut rest)?;
+        check_offers(&self.book, &mut rest)?;
         for (key, value) in rest.0 {
             let lives = FIXED.contains(&key) || key == "workers";
             let expires = EXPIRING.iter().any(|start| key.starts_with(start)) && value.ttl > 0;
@@ -351,6 +353,17 @@ fn check_keys(book: &Book, rest: &mut Rest<'_>) -> Fits {
         }
     }
     Ok(())
+}
+
+fn check_offers(book: &Book, rest: &mut Rest<'_>) -> Fits {
+    let mut is: Vec<_> = rest
+        .members("offers")
+        .iter()
+        .map(|one| whose(one))
+        .collect();
+    is.sort_unstable();
+    let stands = |who: &usize| book.staff[*who].offer.stands;
+    same("offers", &is, &(0..WORKERS.len()).filter(stands).collect())
 }
 
 /// A kind is known for as long as the longest lease of a worker that has it.

@@ -162,6 +162,7 @@ impl World<'_> {
         let round = round.filter(|_| self.asides.is_empty());
         if let Some((who, polls)) = round {
             self.sent[who] = (Vec::new(), 2, false);
+            self.is_offer[who] = false;
             let sending = self.puppets[who].round(&[], 2, HOUR);
             let patience = async {
                 for _ in 0..polls {
@@ -181,6 +182,10 @@ impl World<'_> {
         })
         .await;
         self.raw = Raw::new(self.server).await;
+        for (who, puppet) in self.puppets.iter_mut().enumerate() {
+            puppet.listen().await;
+            self.book.staff[who].offer.lose();
+        }
         let Some((who, _)) = round else {
             return Ok(());
         };

@@ -94,6 +94,8 @@ pub enum Op {
     EnqueueAgain(Pick, Option<u8>),
     /// Who, what is written, how many are wanted, and whether leases of no length are.
     Round(usize, Vec<Try>, usize, bool),
+    /// Who, how many are wanted, whether the worker would be given one, and whether it hears of what it was given.
+    Offer(usize, usize, bool, bool),
     /// The last round again, as it was.
     Repeat(usize),
     /// Who, whether with a lease of no length, and which attempts it believes to hold.
@@ -171,6 +173,17 @@ fn new_job() -> impl Strategy<Value = NewJob> {
             }
         },
     )
+}
+
+/// One that may be given to a worker at once.
+fn plain_job() -> impl Strategy<Value = NewJob> {
+    new_job().prop_map(|job| NewJob {
+        when: When::Now,
+        ttl: false,
+        key: None,
+        attempts: 3,
+        ..job
+    })
 }
 
 fn pick_in(state: JobState) -> BoxedStrategy<Pick> {
@@ -270,10 +283,38 @@ fn worker() -> impl Strategy<Value = Op> {
     let held = vec((held(), off()), 0..4);
     prop_oneof![
         20 => (who(), tries, want, rarely()).prop_map(|(w, acts, want, none)| Op::Round(w, acts, want, none)),
+        6 => offer(4),
         4 => who().prop_map(Op::Repeat),
         4 => (who(), rarely(), held).prop_map(|(w, none, held)| Op::Beat(w, none, held)),
         1 => who().prop_map(Op::Leave),
         2 => (who(), vec(0..3_usize, 0..3)).prop_map(|(w, kinds)| Op::Join(w, kinds)),
+    ]
+}
+
+/// A worker that wants fewer than so many offers itself, or mostly does.
+fn offer(most: usize) -> impl Strategy<Value = Op> {
+    let meant = prop_oneof![1 => Just(false), 5 => Just(true)];
+    (0..3_usize, 0..most, meant, any::<bool>())
+        .prop_map(|(who, want, meant, hears)| Op::Offer(who, want, meant, hears))
+}
+
+/// What happens to a queue in which little waits.
+pub fn op_of_idle() -> impl Strategy<Value = Op> {
+    let complete = held().prop_map(|pick| Try {
+        pick,
+        off: 0,
+        end: End::Complete,
+    });
+    let tries = vec(prop_oneof![3 => complete, 1 => attempt()], 0..4);
+    let round = (0..3_usize, tries, 0..12_usize, rarely());
+    prop_oneof![
+        10 => plain_job().prop_map(|job| Op::Enqueue(vec![job])),
+        16 => offer(12),
+        8 => round.prop_map(|(who, acts, want, none)| Op::Round(who, acts, want, none)),
+        1 => (pick(), Just(None)).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
+        1 => Just(Op::AllLeasesOver),
+        1 => pick_in(JobState::Active).prop_map(Op::LeaseOver),
+        2 => op(),
     ]
 }
 

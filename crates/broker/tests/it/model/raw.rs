@@ -93,6 +93,21 @@ impl Raw {
             .unwrap()
     }
 
+    /// The members of a sorted set.
+    pub async fn range(&mut self, key: &str) -> Vec<String> {
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(key).arg(0).arg(-1);
+        range.query_async(&mut self.connection).await.unwrap()
+    }
+
+    /// A number in a hash.
+    pub async fn number(&mut self, key: &str, field: &str) -> u64 {
+        let mut get = redis::cmd("HGET");
+        get.arg(key).arg(field);
+        let number: Option<u64> = get.query_async(&mut self.connection).await.unwrap();
+        number.unwrap_or(0)
+    }
+
     pub async fn dump(&mut self) -> Dump {
         let rows: Vec<(String, i64, Vec<String>)> = redis::cmd("EVAL")
             .arg(READ)

@@ -60,6 +60,10 @@ pub struct World<'a> {
     pub control: Control,
     pub puppets: Vec<Puppet>,
     pub sent: [Sent; 3],
+    /// Whose last round spoke of its offer.
+    pub is_offer: [bool; 3],
+    /// Who had offered itself before the step, the first first; nobody where something is set.
+    pub offered: Vec<usize>,
     pub raw: Raw,
     pub book: Book,
     /// The epoch of each log.
@@ -100,6 +104,8 @@ impl<'a> World<'a> {
             control: Control::new(redis.clone(), args.clone()),
             puppets: WORKERS.into_iter().map(puppet).collect(),
             sent: std::array::from_fn(|_| Sent::default()),
+            is_offer: [false; 3],
+            offered: Vec::new(),
             raw: Raw::new(server).await,
             book: Book {
                 keep_jobs,
@@ -116,6 +122,7 @@ impl<'a> World<'a> {
             queue,
             args,
         };
+        world.puppets[0].listen().await;
         world.join(1, vec![0]).await.unwrap();
         world.join(2, vec![1, 2]).await.unwrap();
         world
@@ -129,6 +136,7 @@ impl<'a> World<'a> {
             before.del(format!("{BASE}inbox:{worker}"));
         }
         self.raw.pipe(&before).await;
+        self.renew_offers().await;
         let names = self.raw.members(&format!("{BASE}asides")).await;
         self.asides = names.iter().map(|name| Book::kind(name)).collect();
         self.book.told.clear();
@@ -206,6 +214,7 @@ impl<'a> World<'a> {
             Op::Round(who, tries, want, no_lease) => {
                 let acts = tries.iter().filter_map(|one| self.act(*who, one)).collect();
                 self.sent[*who] = (acts, *want, *no_lease);
+                self.is_offer[*who] = false;
                 let lease = if *no_lease { Duration::ZERO } else { HOUR };
                 let answer = self.puppets[*who]
                     .round(&self.sent[*who].0, *want, lease)
@@ -224,6 +233,14 @@ impl<'a> World<'a> {
                     &true,
                 )
             }
+            Op::Offer(who, want, is_meant, hears) => {
+                self.offer(*who, *want, *is_meant, *hears).await
+            }
+            // What a round says of an offer it says otherwise when it is sent again (`hand.rs` of the tests).
+            Op::Repeat(who) if self.is_offer[*who] => {
+                self.wakes = false;
+                Ok(())
+            }
             Op::Repeat(who) => {
                 self.wakes = self
                     .book
@@ -235,6 +252,7 @@ impl<'a> World<'a> {
             Op::Beat(who, no_lease, held) => self.beat(*who, *no_lease, held).await,
             Op::Leave(who) => {
                 self.puppets[*who].leave().await.unwrap();
+                self.end_offer(*who).await;
                 self.book.staff[*who].alive = false;
                 Ok(())
             }
@@ -266,6 +284,7 @@ impl<'a> World<'a> {
             .iter()
             .map(|(id, new)| self.producer.submit(*id, job(*id, new)));
         let heard: Vec<_> = join_all(submits).await;
+        let taker = self.book.taker(&batch, &self.offered);
         for ((id, new), heard) in batch.iter().zip(heard) {
             let heard = match heard {
                 Ok(receipt) if receipt.duplicate => Heard::Known(receipt.id, receipt.state),
@@ -274,8 +293,14 @@ impl<'a> World<'a> {
                 Err(SubmitError::QueueFull { .. }) => Heard::Full,
                 Err(error) => return Err(error.to_string()),
             };
+            let rings = self.book.rings.clone();
             let should = self.book.enqueue(*id, new);
             same("what a submitter hears", &heard, &should)?;
+            if let Some(who) = taker {
+                self.book.rings = rings;
+                self.book.hand_over(*id, who);
+                self.wakes = false;
+            }
         }
         Ok(())
     }
@@ -363,6 +388,7 @@ impl<'a> World<'a> {
         kinds.sort_unstable();
         kinds.dedup();
         self.puppets[who].leave().await.unwrap();
+        self.end_offer(who).await;
         let names: Vec<_> = kinds
             .iter()
             .map(|kind| Kind::new(KINDS[*kind]).unwrap())
