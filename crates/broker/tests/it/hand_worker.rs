@@ -65,9 +65,8 @@ async fn no_attempt_is_spent_where_messages_are_lost() {
     let worker = counting(&rig, "w", &runs);
     for n in 0..30 {
         until_offered(&rig, 1).await;
-        let cut = rig
-            .server
-            .command::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        let kill = ["CLIENT", "KILL", "TYPE", "pubsub"];
+        let cut = rig.server.command_where::<u64>("test{chat}:offers", &kill);
         let (id, _) = if n % 2 == 0 {
             tokio::join!(rig.submit("1", outcome()), cut)
         } else {
