@@ -39,12 +39,12 @@ impl Terms {
     }
 
     /// As scripts read them.
-    pub(crate) fn args(self) -> (&'static str, String) {
+    pub(crate) fn arg(self) -> String {
         match self {
-            Self::None => ("", String::new()),
-            Self::New(number) => ("n", number.to_string()),
-            Self::Stands(number) => ("s", number.to_string()),
-            Self::Withdrawn(number) => ("w", number.to_string()),
+            Self::None => String::new(),
+            Self::New(number) => format!("n{number}"),
+            Self::Stands(number) => format!("s{number}"),
+            Self::Withdrawn(number) => format!("w{number}"),
         }
     }
 }

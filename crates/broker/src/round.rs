@@ -80,8 +80,7 @@ impl Round<'_> {
             .arg(self.lease_ms)
             .arg(self.want)
             .arg(self.kinds);
-        let (what, number) = self.offer.args();
-        call.arg(what).arg(number);
+        call.arg(self.offer.arg());
         groups::write(&mut call, self.ops);
         let (written, rows, due, run, long, offer): Answer = redis.script(&call).await?;
         let run = Arc::from(run);

@@ -6,12 +6,12 @@
 -- done twice. Those that a worker has under way at the same time have a slot each.
 --
 -- A worker that finds less than it wants offers itself, and is given the next job that comes alone (`enqueue_new.lua`). Of its
--- offer, which has a number, it says: `n` it is new, `s` it stands as far as is known, `w` it is withdrawn.
+-- offer it says, before its number: `n` it is new, `s` it stands as far as is known, `w` it is withdrawn.
 --
 -- Operations come in groups that have in common: what they are, how many, the jobs' kind, tenant and topic (none for their
 -- own channel), the attempt, and a figure or word more.
 local worker, slot, round, lease, want, kinds = arg(), arg(), arg(), number(), number(), arg()
-local offering, offer = arg(), arg()
+local offer = arg()
 local believed, ops, groups = arg(), number(), number()
 local memory, job_key, ids_at = base .. 'round:' .. worker .. ':' .. slot, base .. 'job:', cursor
 cursor = cursor + ops
@@ -40,25 +40,21 @@ if last_round and tonumber(last_round) > tonumber(round) then return { string.re
 
 -- What is said of its offer: 1 if it stands, or what it was given by it and did not hear of. That takes a place of those that
 -- it wants to fill.
-local offers, heard = base .. 'offers', {}
-local offered = offering ~= '' and worker .. ' ' .. int(lease) .. ' ' .. offer .. ' ' .. kinds
-if (offering == 's' or offering == 'w') and call('ZREM', offers, offered) == 0 then
-  local id = string.match(call('GET', base .. 'hand:' .. worker) or '', '^' .. offer .. ' (%w+)$')
+local heard, offers, offered, is_meant = {}, nil, nil, false
+if offer ~= '' then
+  offers, is_meant = base .. 'offers', sub(offer, 1, 1) ~= 'w'
+  offered = worker .. ' ' .. int(lease) .. ' ' .. sub(offer, 2) .. ' ' .. kinds
+end
+if offers and sub(offer, 1, 1) ~= 'n' and call('ZREM', offers, offered) == 0 then
+  local id = string.match(call('GET', base .. 'hand:' .. worker) or '', '^' .. sub(offer, 2) .. ' (%w+)$')
   if id then
-    heard, offering = { 0 }, 'w'
+    heard, is_meant = { 0 }, false
     local raw = tonumber(call('ZSCORE', base .. 'active', id) or 0) > now and call('GET', job_key .. id)
     -- It may be over, or its lease, or it is somebody else's by now.
     if raw and find(raw, 'active 1 0 worker=' .. worker .. ' ', 1, true) == 1 then
       heard, want = { 0, id, raw }, math.max(0, want - 1)
     end
   end
-end
-local function offer_itself(has_room)
-  if has_room and (offering == 'n' or offering == 's') then
-    call('ZADD', offers, now_text, offered)
-    heard = { 1 }
-  end
-  return heard
 end
 
 repeat
@@ -275,5 +271,9 @@ repeat
   if share_left then break end
   remember()
   if got == want and (goes_on or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then wake() end
-  do return { statuses, given, got < want and math.max(0, due_at - now) or -1, run, over_long, offer_itself(got < want) } end
+  if is_meant and got < want then
+    call('ZADD', offers, now_text, offered)
+    heard = { 1 }
+  end
+  do return { statuses, given, got < want and math.max(0, due_at - now) or -1, run, over_long, heard } end
 until true

@@ -229,4 +229,8 @@ if #claims < want then
   rest = math.max(0, due_at - now)
   if gate_wait >= 0 and gate_wait < rest then rest = gate_wait end
 end
-return { statuses, give(), rest, run, {}, offer_itself(#claims < want) }
+if is_meant and #claims < want then
+  call('ZADD', offers, now_text, offered)
+  heard = { 1 }
+end
+return { statuses, give(), rest, run, {}, heard }
