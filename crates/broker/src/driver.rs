@@ -225,7 +225,7 @@ impl Driver {
                     // What it was given while it could not hear it.
                     Heard::Open => search.look |= free > 0,
                     Heard::Given(claim) => {
-                        self.share.land(0, 0, 1);
+                        self.share.hold();
                         self.accept(*claim, &mut queued);
                     }
                 },
@@ -263,7 +263,9 @@ impl Driver {
         self.share.land(landed.ending, want, found);
         search.land(want, found, landed.reply.due_ms);
         let given = offer.settle(landed.offer, std::mem::take(&mut landed.reply.offer));
-        self.share.land(0, 0, usize::from(given.is_some()));
+        if given.is_some() {
+            self.share.hold();
+        }
         for claim in self.settle(landed).into_iter().chain(given) {
             self.accept(claim, queued);
         }

@@ -1,6 +1,6 @@
 //! What can go wrong between this process and Redis.
 
-use redis::RedisError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// Why something could not be read from or written to Redis.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,14 @@ impl Error {
     /// Whether a node of a Cluster did nothing because another has what was asked for.
     pub(crate) fn is_moved(&self) -> bool {
         matches!(self, Self::Command(error) if error.code() == Some("MOVED"))
+    }
+
+    /// Whether Redis' user may not do that.
+    pub(crate) fn is_denied(&self) -> bool {
+        let (Self::Connect(error) | Self::Command(error)) = self else {
+            return false;
+        };
+        error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
     }
 
     /// Whether the same call may succeed in a while: Redis is away, loading, busy or failing over.

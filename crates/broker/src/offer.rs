@@ -5,11 +5,11 @@ use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Dura
 
 use protocol::{JobId, QueueName};
 use redis::Value;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
-    Backoff, Keys, Redis,
-    round::{self, Claim},
+    Backoff, Error, Keys, Redis,
+    round::{self, Claim, bytes},
     subscription::Subscription,
 };
 
@@ -67,9 +67,10 @@ impl Found {
         match said {
             [Value::Int(1)] => Self::Standing,
             [Value::Int(0)] => Self::Given(None),
-            [Value::Int(0), id, record] => Self::Given(
-                round::decode(queue, run, &[id.clone(), record.clone(), Value::Nil]).map(Box::new),
-            ),
+            [Value::Int(0), id, record] => {
+                let row = [bytes(id), bytes(record), b""];
+                Self::Given(round::decode(queue, run, row).map(Box::new))
+            }
             _ => Self::Nothing,
         }
     }
@@ -83,13 +84,15 @@ pub(crate) enum Heard {
     Given(Box<Claim>),
 }
 
-type Opening = Pin<Box<dyn Future<Output = Option<Subscription>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Subscription, Error>> + Send>>;
 
 /// The ear of a worker.
 enum Ear {
     Shut,
     Opening(Opening),
     Open(Subscription),
+    /// Redis' user may not listen.
+    Deaf,
 }
 
 /// What a worker has offered.
@@ -184,6 +187,7 @@ impl Offer {
     pub(crate) async fn heard(&mut self, begin: bool) -> Heard {
         loop {
             match &mut self.ear {
+                Ear::Deaf => return std::future::pending().await,
                 Ear::Shut if !begin => return std::future::pending().await,
                 Ear::Shut => {
                     let pause = (self.backoff.tries() > 0).then(|| self.backoff.pause());
@@ -191,12 +195,20 @@ impl Offer {
                     self.ear = Ear::Opening(Box::pin(opening));
                 }
                 Ear::Opening(opening) => match opening.await {
-                    Some(subscription) => {
+                    Ok(subscription) => {
                         self.backoff.reset();
                         self.ear = Ear::Open(subscription);
                         return Heard::Open;
                     }
-                    None => self.shut(),
+                    // It looks for all jobs when it is woken, as it does for those that do not come alone.
+                    Err(error) if error.is_denied() => {
+                        warn!(channel = self.channel, %error, "jobs are not handed over: every job waits to be asked for");
+                        self.ear = Ear::Deaf;
+                    }
+                    Err(error) => {
+                        debug!(channel = self.channel, %error, "jobs are not handed over now");
+                        self.shut();
+                    }
                 },
                 Ear::Open(subscription) => match subscription.next().await {
                     Some(message) => {
@@ -238,26 +250,20 @@ impl Offer {
         if self.told.iter().any(|told| told.to_string() == id) {
             return None;
         }
-        let text = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
-        let row = [text(id.as_bytes()), text(&message[end + 1..]), Value::Nil];
-        round::decode(&self.queue, &run, &row)
+        let row = [id.as_bytes(), &message[end + 1..], b""];
+        round::decode(&self.queue, &run, row)
     }
 }
 
-async fn open(redis: Redis, channel: String, pause: Option<Duration>) -> Option<Subscription> {
+async fn open(
+    redis: Redis,
+    channel: String,
+    pause: Option<Duration>,
+) -> Result<Subscription, Error> {
     if let Some(pause) = pause {
         tokio::time::sleep(pause).await;
     }
-    let opened = async {
-        let mut subscription = redis.subscription(&channel, pause.is_some()).await?;
-        subscription
-            .set(std::slice::from_ref(&channel), true)
-            .await?;
-        Ok::<_, crate::Error>(subscription)
-    };
-    // Without it the worker looks for jobs when it is woken, as it does for those that do not come alone.
-    opened
-        .await
-        .inspect_err(|error| debug!(channel, %error, "jobs are not given at once"))
-        .ok()
+    let mut subscription = redis.subscription(&channel, pause.is_some()).await?;
+    subscription.set(&[channel], true).await?;
+    Ok(subscription)
 }

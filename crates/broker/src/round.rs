@@ -86,7 +86,7 @@ impl Round<'_> {
         let run = Arc::from(run);
         let claims = rows
             .chunks_exact(3)
-            .filter_map(|row| decode(keys.queue(), &run, row))
+            .filter_map(|row| decode(keys.queue(), &run, [0, 1, 2].map(|n| bytes(&row[n]))))
             .collect();
         for id in long {
             let ops = self.ops.iter().filter(|op| op.id.to_string() == id);
@@ -105,11 +105,8 @@ impl Round<'_> {
 
 /// Reads a claimed job: its id, the job as it is stored, and its payload where that is apart. What is damaged becomes a
 /// failure of that job alone, never of the round.
-pub(crate) fn decode(queue: &QueueName, run: &Arc<str>, row: &[Value]) -> Option<Claim> {
-    let [id, record, apart] = row else {
-        return None;
-    };
-    let (id, record, apart) = (bytes(id), bytes(record), bytes(apart));
+pub(crate) fn decode(queue: &QueueName, run: &Arc<str>, row: [&[u8]; 3]) -> Option<Claim> {
+    let [id, record, apart] = row;
     let id = text(id).ok().and_then(|text| text.parse::<JobId>().ok());
     let (Some(id), Some(stored)) = (id, Stored::read(record)) else {
         // A script has read its head, so it is the id. Without one nothing can be written about it; its lease runs out
@@ -166,7 +163,7 @@ fn decode_job(id: JobId, stored: &Stored<'_>, payload: &[u8]) -> Result<Job, Str
     })
 }
 
-fn bytes(value: &Value) -> &[u8] {
+pub(crate) fn bytes(value: &Value) -> &[u8] {
     match value {
         Value::BulkString(bytes) => bytes,
         _ => &[],
@@ -179,19 +176,17 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{FailureCode, QueueName};
-    use redis::Value;
-
     use super::decode;
+    use protocol::{FailureCode, QueueName};
 
-    fn row(id: &str, kind: &str, payload: &[u8]) -> [Value; 3] {
+    fn record(kind: &str, payload: &[u8]) -> Vec<u8> {
         let mut record = format!(
             "active 2 0 worker=w;1700000000000 a1b2c3 aif{} {kind} 5 1 public lobby\n",
             payload.len()
         )
         .into_bytes();
         record.extend_from_slice(payload);
-        [id.as_bytes().to_vec(), record, Vec::new()].map(Value::BulkString)
+        record
     }
 
     #[test]
@@ -199,7 +194,8 @@ mod tests {
         let queue = QueueName::new("chat").unwrap();
         let run = "a1b2c3d4e5f6".into();
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        let whole = decode(&queue, &run, &row(id, "chat", br#"{"msg":"hi"}"#)).unwrap();
+        let read = |id: &str, record: &[u8]| decode(&queue, &run, [id.as_bytes(), record, b""]);
+        let whole = read(id, &record("chat", br#"{"msg":"hi"}"#)).unwrap();
         assert_eq!((whole.attempt, whole.max_attempts), (2, 5));
         assert!(whole.job.is_ok());
         for (kind, payload) in [
@@ -208,9 +204,9 @@ mod tests {
             ("chat", b"\xff"),
             ("chat", b""),
         ] {
-            let broken = decode(&queue, &run, &row(id, kind, payload)).unwrap();
+            let broken = read(id, &record(kind, payload)).unwrap();
             assert_eq!(broken.job.unwrap_err().code, FailureCode::Undecodable);
         }
-        assert!(decode(&queue, &run, &row("x", "chat", b"{}")).is_none());
+        assert!(read("x", &record("chat", b"{}")).is_none());
     }
 }

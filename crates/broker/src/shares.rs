@@ -154,6 +154,11 @@ impl Share {
         self.change(|seat| seat.land(ending, want, found));
     }
 
+    /// One more is held, which was given without being asked for.
+    pub(crate) fn hold(&self) {
+        self.change(|seat| seat.held += 1);
+    }
+
     /// There may be something to take, and there is no room: from now on the others leave some.
     pub(crate) fn ask(&self) {
         let mut table = self.shares.lock();

@@ -42,11 +42,11 @@ if last_round and tonumber(last_round) > tonumber(round) then return { string.re
 -- it wants to fill.
 local heard, offers, offered, is_meant = {}, nil, nil, false
 if offer ~= '' then
-  offers, is_meant = base .. 'offers', sub(offer, 1, 1) ~= 'w'
-  offered = worker .. ' ' .. int(lease) .. ' ' .. sub(offer, 2) .. ' ' .. kinds
-end
-if offers and sub(offer, 1, 1) ~= 'n' and call('ZREM', offers, offered) == 0 then
-  local id = string.match(call('GET', base .. 'hand:' .. worker) or '', '^' .. sub(offer, 2) .. ' (%w+)$')
+  local says, its_number = sub(offer, 1, 1), sub(offer, 2)
+  offers, is_meant = base .. 'offers', says ~= 'w'
+  offered = worker .. ' ' .. int(lease) .. ' ' .. its_number .. ' ' .. kinds
+  local id = says ~= 'n' and call('ZREM', offers, offered) == 0 and
+    string.match(call('GET', base .. 'hand:' .. worker) or '', '^' .. its_number .. ' (%w+)$')
   if id then
     heard, is_meant = { 0 }, false
     local raw = tonumber(call('ZSCORE', base .. 'active', id) or 0) > now and call('GET', job_key .. id)

@@ -6,10 +6,13 @@ use broker::{
     Control, Producer, QueueSettings,
     testing::{Act, Held, Puppet, What, until},
 };
-use protocol::{EventLevel, JobId, JobOptions, JobState, Kind, Topic};
+use protocol::{EventLevel, JobId, JobOptions, JobState, Topic};
 use serde_json::{Value, value::RawValue};
 
-use crate::rig::{Rig, job};
+use crate::{
+    puppets::puppet,
+    rig::{Rig, job},
+};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -21,14 +24,7 @@ pub fn outcome() -> JobOptions {
 }
 
 async fn listening(rig: &Rig, name: &str, kinds: &[&str]) -> Puppet {
-    let kinds: Vec<_> = kinds.iter().map(|kind| Kind::new(kind).unwrap()).collect();
-    let mut puppet = Puppet::new(
-        rig.redis.clone(),
-        rig.queue.clone(),
-        rig.args.clone(),
-        name,
-        &kinds,
-    );
+    let mut puppet = puppet(rig, name, kinds);
     puppet.listen().await;
     puppet
 }

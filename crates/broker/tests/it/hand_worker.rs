@@ -1,8 +1,11 @@
 //! Workers that are given what comes alone, stop, and lose messages.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use broker::Control;
@@ -88,5 +91,26 @@ async fn one_of_several_partitions_offers_nothing() {
     let control = Control::new(rig.redis.clone(), rig.args.clone());
     control.partition(&rig.queue, 2).await.unwrap();
     until_offered(&rig, 0).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_may_not_listen_asks_for_each_job() {
+    let rig = Rig::new().await;
+    let deny = ["ACL", "SETUSER", "default", "-subscribe", "-ssubscribe"];
+    let key = "test{chat}:offers";
+    let _: String = rig.server.command_where(key, &deny).await;
+    let runs = Arc::<AtomicUsize>::default();
+    let worker = counting(&rig, "w", &runs);
+    for _ in 0..3 {
+        let id = rig.submit("1", outcome()).await;
+        let record = rig.until_state(id, JobState::Completed).await;
+        assert_eq!((record.attempt, offers(&rig).await), (1, 0));
+    }
+    // It was refused once, and did not try again.
+    let log: Vec<HashMap<String, redis::Value>> =
+        rig.server.command_where(key, &["ACL", "LOG"]).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0]["count"], redis::Value::Int(1));
     worker.stop().await;
 }

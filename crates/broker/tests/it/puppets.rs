@@ -13,7 +13,7 @@ use crate::rig::{Rig, job};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-fn puppet(rig: &Rig, name: &str, kinds: &[&str]) -> Puppet {
+pub fn puppet(rig: &Rig, name: &str, kinds: &[&str]) -> Puppet {
     let kinds: Vec<_> = kinds.iter().map(|kind| Kind::new(kind).unwrap()).collect();
     Puppet::new(
         rig.redis.clone(),
