@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use protocol::{EventLevel, IdempotencyKey, Job, JobId, Topic};
+use protocol::{EventLevel, IdempotencyKey, Job, JobId, Priority, Topic};
 
-use crate::{call::Call, extra::Extra, groups::one_line, producer::Submission};
+use crate::{
+    call::Call, extra::Extra, groups::one_line, new_id::NewId, parcel, producer::Submission,
+};
 
 /// How long a payload may be that is written whenever its job changes; longer ones are in a key of their own.
 const INSIDE: usize = 1024;
@@ -13,6 +15,10 @@ const INSIDE: usize = 1024;
 pub(crate) struct Encoded {
     mode: Mode,
     is_apart: bool,
+    /// Whether no other job can have its id.
+    is_fresh: bool,
+    /// Whether it may wait in a parcel, from which it is taken the short way (`lua/round_new.lua`).
+    may_be_parcelled: bool,
     /// How many bytes the payload has, and what only workers read.
     bytes: usize,
     args: Vec<String>,
@@ -27,11 +33,12 @@ enum Mode {
 }
 
 impl Encoded {
-    pub(crate) fn new(id: JobId, job: &Job, metadata: &HashMap<String, String>) -> Self {
+    pub(crate) fn new(id: &NewId, job: &Job, metadata: &HashMap<String, String>) -> Self {
         Self::with(id, job, metadata, false)
     }
 
-    fn with(id: JobId, job: &Job, metadata: &HashMap<String, String>, is_special: bool) -> Self {
+    fn with(id: &NewId, job: &Job, metadata: &HashMap<String, String>, is_special: bool) -> Self {
+        let (id, is_fresh) = (id.get(), id.is_fresh());
         let options = &job.options;
         let topic = topic(id, job);
         let payload = job.payload.get();
@@ -95,6 +102,16 @@ impl Encoded {
         Self {
             mode,
             is_apart,
+            is_fresh,
+            may_be_parcelled: is_fresh
+                && !is_apart
+                && options.events == EventLevel::Outcome
+                && options.priority == Priority::Normal
+                && match mode {
+                    Mode::Nothing => true,
+                    Mode::Said => !topic.is_empty(),
+                    Mode::Special => false,
+                },
             bytes,
             args,
         }
@@ -111,7 +128,10 @@ fn topic(id: JobId, job: &Job) -> &str {
 /// Writes how many jobs and groups there are, and the groups.
 pub(crate) fn write(call: &mut Call<'_>, batch: &[Submission]) {
     let mut ids = HashSet::with_capacity(batch.len());
-    if batch.iter().all(|submission| ids.insert(submission.id)) {
+    if batch
+        .iter()
+        .all(|submission| ids.insert(submission.id.get()))
+    {
         return write_groups(
             call,
             &batch
@@ -123,7 +143,7 @@ pub(crate) fn write(call: &mut Call<'_>, batch: &[Submission]) {
     // Of jobs with one id it is said one by one what becomes of them.
     let again: Vec<_> = batch
         .iter()
-        .map(|one| Encoded::with(one.id, &one.job, &one.metadata, true))
+        .map(|one| Encoded::with(&one.id, &one.job, &one.metadata, true))
         .collect();
     write_groups(call, &batch.iter().zip(&again).collect::<Vec<_>>());
 }
@@ -137,6 +157,9 @@ struct Header<'a> {
     topic: &'a str,
     priority: u8,
     is_apart: bool,
+    is_fresh: bool,
+    /// What the ids of a parcel have in common, where it may be one.
+    parcel: Option<u64>,
 }
 
 impl<'a> Header<'a> {
@@ -146,11 +169,28 @@ impl<'a> Header<'a> {
             mode: encoded.mode,
             kind: job.kind.as_str(),
             tenant: job.options.tenant.as_str(),
-            topic: topic(submission.id, job),
+            topic: topic(submission.id.get(), job),
             priority: job.options.priority.line(),
             is_apart: encoded.is_apart,
+            is_fresh: encoded.is_fresh,
+            parcel: encoded
+                .may_be_parcelled
+                .then(|| parcel::second(submission.id.get())),
         }
     }
+}
+
+/// How the jobs of a group are stored, as scripts read it.
+fn how(header: &Header<'_>, group: &[(&Submission, &Encoded)]) -> String {
+    if header.parcel.is_some() && group.len() >= parcel::LEAST {
+        let ids = || group.iter().map(|(submission, _)| submission.id.get());
+        if let (Some(greatest), Some(least)) = (ids().max(), ids().min()) {
+            return format!("p{greatest}{least}");
+        }
+    }
+    let known = if header.is_fresh { "" } else { "k" };
+    let apart = if header.is_apart { "x" } else { "" };
+    [known, apart].concat()
 }
 
 fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)]) {
@@ -176,7 +216,7 @@ fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)]) {
                 .map(|(_, encoded)| encoded.bytes)
                 .sum::<usize>(),
         )
-        .arg(if header.is_apart { "1" } else { "" });
+        .arg(how(&header, group));
         for (_, encoded) in group {
             call.arg(&encoded.args);
         }

@@ -3,9 +3,8 @@
 use tokio::sync::mpsc;
 
 use crate::{
-    call::Call,
     producer::Submission,
-    storage::{Storage, Stored},
+    storage::{Batch, Storage, Stored},
 };
 
 /// Collects jobs into batches. One at a time is on its way, since jobs have an order; what can be done for the one before
@@ -30,7 +29,7 @@ struct Next {
     jobs: Vec<Submission>,
     bytes: usize,
     /// What Redis will be asked, once no further job fits.
-    call: Option<Call<'static>>,
+    batch: Option<Batch>,
 }
 
 impl Next {
@@ -85,19 +84,19 @@ impl Batcher {
                 next.push(first);
                 next.collect(&mut self.receiver, self.bounds);
             }
-            let Next { jobs, call, .. } = std::mem::take(&mut next);
+            let Next { jobs, batch, .. } = std::mem::take(&mut next);
             let writer = self.storage.writer();
-            let call = call.unwrap_or_else(|| writer.call(&jobs));
+            let batch = batch.unwrap_or_else(|| writer.batch(&jobs));
             let meanwhile = async {
                 if let Some(stored) = last.take() {
                     stored.tell();
                 }
                 next.collect(&mut self.receiver, self.bounds);
                 if !next.has_room(self.bounds) {
-                    next.call = Some(writer.call(&next.jobs));
+                    next.batch = Some(writer.batch(&next.jobs));
                 }
             };
-            (last, ()) = tokio::join!(biased; self.storage.store(jobs, call), meanwhile);
+            (last, ()) = tokio::join!(biased; self.storage.store(jobs, batch), meanwhile);
             let mut moved = last.as_mut().map_or_else(Vec::new, Stored::take_moved);
             if !moved.is_empty() {
                 if let Some(stored) = last {

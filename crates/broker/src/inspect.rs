@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use protocol::{JobId, JobRecord, JobState, Priority, QueueName, Tenant};
 use serde::Serialize;
 
-use crate::{Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, pairs::pairs};
+use crate::{
+    Error, Keys, QueueSettings, Redis, TenantLimits, WorkerStatus, pairs::pairs, script::PAGE,
+};
 
 /// How many jobs a queue has in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -217,8 +219,11 @@ impl Inspector {
                 if ids.len() >= limit {
                     return Ok(ids);
                 }
-                let line = keys.line(line, &tenant);
-                ids.extend(self.range(line, limit - ids.len()).await?);
+                let mut call = PAGE.call(keys.base());
+                call.arg(format!("wait:{line}:{tenant}"));
+                call.arg("").arg("").arg(limit - ids.len());
+                let page: Vec<(String, String)> = self.redis.script(&call).await?;
+                ids.extend(page.into_iter().map(|(id, _)| id));
             }
         }
         let mut cmd = redis::cmd("SMEMBERS");

@@ -2,15 +2,17 @@
 
 use std::{
     collections::HashMap,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use protocol::{Durability, InvalidJob, Job, JobId, QueueName};
-use rand::RngExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded, partitions::Router};
+use crate::{
+    FreshId, NewId, QueueArgs, Receipt, Redis, Spans, SubmitError, batch::Encoded,
+    partitions::Router,
+};
 
 /// How jobs are collected into batches.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ impl Default for ProducerConfig {
 
 /// A job on its way into the queue.
 pub(crate) struct Submission {
-    pub(crate) id: JobId,
+    pub(crate) id: NewId,
     pub(crate) job: Job,
     pub(crate) metadata: HashMap<String, String>,
     pub(crate) encoded: Encoded,
@@ -62,14 +64,14 @@ pub(crate) struct Submission {
 
 impl Submission {
     pub(crate) fn new(
-        id: JobId,
+        id: NewId,
         job: Job,
         metadata: HashMap<String, String>,
         done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
     ) -> Self {
         Self {
+            encoded: Encoded::new(&id, &job, &metadata),
             id,
-            encoded: Encoded::new(id, &job, &metadata),
             job,
             metadata,
             done: Box::new(done),
@@ -126,26 +128,21 @@ impl Producer {
         self.submissions.clone()
     }
 
-    /// A new id: now, by this machine's clock, and 80 random bits.
+    /// A new id, under which a job may be handed in more than once.
     pub fn new_id() -> JobId {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        JobId::from_parts(
-            u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-            rand::rng().random(),
-        )
+        FreshId::new().get()
     }
 
     /// Hands a job in, in order with this task's others, and has `done` called once with what became of it. `done` runs on
     /// the storing task and must not block.
     pub async fn hand_in(
         &self,
-        id: JobId,
+        id: impl Into<NewId> + Send,
         job: Job,
         done: impl FnOnce(Result<Receipt, SubmitError>) + Send + Sync + 'static,
     ) {
-        if let Err(error) = valid(id, &job) {
+        let id = id.into();
+        if let Err(error) = valid(id.get(), &job) {
             return done(Err(error.into()));
         }
         match self.submissions.reserve().await {
@@ -154,9 +151,14 @@ impl Producer {
         }
     }
 
-    /// Stores one job under the given id, and waits until it is stored. Handing in the same id again is safe.
-    pub async fn submit(&self, id: JobId, job: Job) -> Result<Receipt, SubmitError> {
-        valid(id, &job)?;
+    /// Stores one job under the given id, and waits until it is stored. Handing in the same [`JobId`] again is safe.
+    pub async fn submit(
+        &self,
+        id: impl Into<NewId> + Send,
+        job: Job,
+    ) -> Result<Receipt, SubmitError> {
+        let id = id.into();
+        valid(id.get(), &job)?;
         let (done, receipt) = oneshot::channel();
         // A submitter that went away does not want to hear.
         let submission = Submission::new(id, job, HashMap::new(), |result| drop(done.send(result)));

@@ -29,10 +29,12 @@ fn writing(flags: &'static str, short: &str, body: &str) -> Script {
     let parts = [
         include_str!("lua/prelude.lua"),
         include_str!("lua/log.lua"),
+        include_str!("lua/parcels.lua"),
         keep,
         short,
         include_str!("lua/counts.lua"),
         include_str!("lua/records.lua"),
+        include_str!("lua/unfold.lua"),
         retention,
         include_str!("lua/job.lua"),
         include_str!("lua/own_log.lua"),
@@ -46,6 +48,11 @@ fn writing(flags: &'static str, short: &str, body: &str) -> Script {
 /// A script that shares nothing with those that write jobs.
 fn alone(flags: &'static str, parts: &[&str]) -> Script {
     Script::new(flags, parts.join("\n"))
+}
+
+/// The same for one that has to find jobs which wait in parcels.
+fn of_parcels(flags: &'static str, body: &str) -> Script {
+    alone(flags, &[include_str!("lua/parcels.lua"), body])
 }
 
 pub(crate) static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
@@ -74,12 +81,15 @@ pub(crate) static BEAT: LazyLock<Script> =
     LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
 pub(crate) static PAGE: LazyLock<Script> =
     LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
+pub(crate) static FIND: LazyLock<Script> =
+    LazyLock::new(|| of_parcels("no-writes", include_str!("lua/find.lua")));
 pub(crate) static LOOK: LazyLock<Script> =
-    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/look.lua")]));
+    LazyLock::new(|| of_parcels("allow-oom", include_str!("lua/look.lua")));
 pub(crate) static PARTITION: LazyLock<Script> =
     LazyLock::new(|| alone("", &[include_str!("lua/partition.lua")]));
 pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
     let parts = [
+        include_str!("lua/parcels.lua"),
         include_str!("lua/position.lua"),
         include_str!("lua/tops.lua"),
     ];
@@ -87,6 +97,7 @@ pub(crate) static TOPS: LazyLock<Script> = LazyLock::new(|| {
 });
 pub(crate) static HISTORY: LazyLock<Script> = LazyLock::new(|| {
     let parts = [
+        include_str!("lua/parcels.lua"),
         include_str!("lua/position.lua"),
         include_str!("lua/history.lua"),
     ];

@@ -14,7 +14,7 @@ use futures_util::{Sink, task::AtomicWaker};
 use protocol::{Job, JobId};
 
 use crate::{
-    OnReceipt, Producer, Receipt, RedisBackend, SubmitError,
+    FreshId, NewId, OnReceipt, Receipt, RedisBackend, SubmitError,
     producer::{Submission, valid},
 };
 
@@ -49,12 +49,23 @@ impl Sink<Task<Job>> for RedisBackend {
     }
 
     fn start_send(mut self: Pin<&mut Self>, task: Task<Job>) -> Result<(), SubmitError> {
-        let id = task.task_id().and_then(|id| id.to_string().parse().ok());
+        let id = task
+            .task_id()
+            .and_then(|id| id.to_string().parse::<JobId>().ok());
+        let fresh = task.data().get::<Arc<FreshId>>().cloned();
         let on_receipt = task.data().get::<OnReceipt>().cloned();
         let metadata = task.metadata().as_map().clone();
         let job = with_context(task);
-        let id: JobId = id.unwrap_or_else(Producer::new_id);
-        if let Err(error) = valid(id, &job) {
+        let id = match (id, fresh) {
+            (Some(id), _) => id.into(),
+            (None, None) => FreshId::new().into(),
+            (None, Some(fresh)) => {
+                let id = fresh.get();
+                // A clone of the task may be handed in too.
+                Arc::into_inner(fresh).map_or_else(|| id.into(), NewId::from)
+            }
+        };
+        if let Err(error) = valid(id.get(), &job) {
             self.sender.abort_send();
             return Err(error.into());
         }

@@ -96,7 +96,7 @@ pub(crate) fn enqueue(spans: &Spans, batch: &[Submission]) -> Vec<Span> {
         let span = info_span!(
             "enqueue",
             otel.kind = "client",
-            job.id = %submission.id,
+            job.id = %submission.id.get(),
             batch = batch.len(),
             otel.status_code = Empty,
             otel.status_description = Empty,

@@ -1,8 +1,11 @@
 //! Stores batches of jobs in Redis, in one partition.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use protocol::{Durability, QueueName};
+use protocol::{Durability, JobId, QueueName};
 use tokio::sync::Notify;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -11,7 +14,7 @@ use tokio_util::{
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Error, Keys, ProducerConfig, QueueArgs, Redis, SubmitError, batch,
+    Backoff, Error, FreshId, Keys, ProducerConfig, QueueArgs, Redis, SubmitError, batch,
     call::Call,
     durable::Durable,
     producer::Submission,
@@ -34,6 +37,10 @@ pub(crate) struct Storage {
     _stop: DropGuard,
     /// Whether Redis could not be reached last time; so that an outage is logged once.
     down: bool,
+    /// The latest batch of which it is not known what became of it.
+    unknown: Option<u64>,
+    /// Up to which number Redis was told to refuse batches.
+    refused_to: u64,
 }
 
 /// Writes down what Redis is asked to store.
@@ -42,17 +49,35 @@ pub(crate) struct Writer {
     args: QueueArgs,
     /// By which placement jobs come here, as scripts read it.
     placement: String,
+    /// A name of its own, with which its batches are numbered.
+    sender: JobId,
+    batches: AtomicU64,
+}
+
+/// What Redis is asked to store.
+pub(crate) struct Batch {
+    number: u64,
+    call: Call<'static>,
 }
 
 impl Writer {
-    pub(crate) fn call(&self, jobs: &[Submission]) -> Call<'static> {
+    pub(crate) fn batch(&self, jobs: &[Submission]) -> Batch {
+        self.write(jobs, None)
+    }
+
+    /// The same after a batch of which it is not known what became of it: it may still come, and is refused then.
+    fn write(&self, jobs: &[Submission], unknown: Option<u64>) -> Batch {
+        let number = self.batches.fetch_add(1, Ordering::Relaxed);
         let mut call = script::invoke(&ENQUEUE, &self.keys, &self.args);
         call.arg(self.args.keep_key_secs.saturating_mul(1000))
             .arg(self.args.max_waiting)
             .arg(self.args.max_waiting_bytes)
-            .arg(&self.placement);
+            .arg(&self.placement)
+            .arg(self.sender.to_string())
+            .arg(number)
+            .arg(unknown.map(|number| number.to_string()).unwrap_or_default());
         batch::write(&mut call, jobs);
-        call
+        Batch { number, call }
     }
 }
 
@@ -99,7 +124,7 @@ impl Stored {
         let receipts: Result<Vec<_>, Error> = jobs
             .iter()
             .zip(rows)
-            .map(|(job, row)| receipt::read(job.id, row, durability, &mut epoch))
+            .map(|(job, row)| receipt::read(job.id.get(), row, durability, &mut epoch))
             .collect();
         match receipts {
             Ok(receipts) => {
@@ -139,6 +164,8 @@ impl Storage {
                 keys,
                 args,
                 placement,
+                sender: FreshId::new().get(),
+                batches: AtomicU64::new(1),
             }),
             redis,
             config,
@@ -146,6 +173,8 @@ impl Storage {
             named,
             _stop: stop.drop_guard(),
             down: false,
+            unknown: None,
+            refused_to: 0,
         }
     }
 
@@ -163,15 +192,15 @@ impl Storage {
         self.writer.keys.queue()
     }
 
-    /// Stores jobs; `call` is what the [`Writer`] wrote of them. Who is not stored is told; the others learn it from what is
+    /// Stores jobs; `batch` is what the [`Writer`] wrote of them. Who is not stored is told; the others learn it from what is
     /// given, if there are any.
     pub(crate) async fn store(
         &mut self,
         mut jobs: Vec<Submission>,
-        call: Call<'static>,
+        batch: Batch,
     ) -> Option<Stored> {
         let hard = self.config.hard.clone();
-        let stored = hard.run_until_cancelled(self.try_until_stored(&mut jobs, call));
+        let stored = hard.run_until_cancelled(self.try_until_stored(&mut jobs, batch));
         let Some(rows) = stored.await else {
             // They may have reached Redis all the same.
             refuse(&mut jobs, &SubmitError::Unconfirmed);
@@ -189,7 +218,7 @@ impl Storage {
     async fn try_until_stored(
         &mut self,
         jobs: &mut Vec<Submission>,
-        mut call: Call<'static>,
+        mut batch: Batch,
     ) -> Option<Vec<redis::Value>> {
         let mut backoff = Backoff::default();
         loop {
@@ -200,17 +229,23 @@ impl Storage {
             if jobs.is_empty() {
                 return None;
             }
-            if jobs.len() < before {
-                call = self.writer.call(jobs);
+            self.refused_to = self.unknown.unwrap_or(self.refused_to);
+            if jobs.len() < before || self.unknown.is_some() || batch.number <= self.refused_to {
+                batch = self.writer.write(jobs, self.unknown);
             }
-            match self.enqueue(jobs, &call).await {
+            // Should it be given up meanwhile.
+            let unknown = self.unknown.replace(batch.number);
+            let stored = self.enqueue(jobs, &batch.call).await;
+            match stored {
                 Ok(rows) => {
+                    self.unknown = None;
                     if std::mem::take(&mut self.down) {
                         info!(queue = %self.queue(), "jobs are stored again");
                     }
                     return Some(rows);
                 }
                 Err(error) if error.is_out_of_memory() => {
+                    self.unknown = unknown;
                     warn!(queue = %self.queue(), "Redis' memory is full: jobs are refused");
                     refuse(jobs, &SubmitError::Full);
                     return None;

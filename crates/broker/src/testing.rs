@@ -34,6 +34,11 @@ pub use moving::Moving;
 pub use puppet::{Act, Answer, Held, Puppet, What};
 pub use topology::Topology;
 
+/// An id that no job has, of a test's choice.
+pub const fn fresh(id: protocol::JobId) -> crate::FreshId {
+    crate::FreshId::of(id)
+}
+
 /// How long a test waits for what should happen soon, on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

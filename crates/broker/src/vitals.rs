@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::{JobId, JobState, Priority, QueueName};
 use serde::Serialize;
 
-use crate::{Error, Inspector, Keys};
+use crate::{Error, Inspector, Keys, parcel};
 
 /// How many of the newest completed jobs are looked at.
 const SAMPLES: usize = 250;
@@ -73,17 +73,21 @@ impl Inspector {
         if next.is_empty() {
             return Ok(None);
         }
+        let parcels = next.iter().filter_map(|name| parcel::created(name));
+        let parcels = parcels.min();
+        let next: Vec<JobId> = next.iter().filter_map(|id| id.parse().ok()).collect();
         let now = self.redis().now_at(keys.base()).await?;
         let next = self.redis().summaries(&keys, &next).await?;
         let waiting = next.iter().filter(|job| job.state == JobState::Waiting);
         let since = waiting
             .map(|job| job.due_at.unwrap_or(job.created_at))
+            .chain(parcels)
             .min();
         Ok(since.map(|since| Duration::from_millis(now.saturating_sub(since))))
     }
 
-    /// The first job of each line.
-    async fn fronts(&self, keys: &Keys) -> Result<Vec<JobId>, Error> {
+    /// What is first in each line: the id of a job, or the name of a parcel.
+    async fn fronts(&self, keys: &Keys) -> Result<Vec<String>, Error> {
         let lines = [Priority::High, Priority::Normal, Priority::Low].map(Priority::line);
         let mut rings = redis::pipe();
         for key in [keys.parked()]
@@ -105,9 +109,8 @@ impl Inspector {
         if !any {
             return Ok(Vec::new());
         }
-        let ids: Vec<Vec<String>> = self.redis().pipe(&fronts).await?;
-        let ids = ids.iter().flatten();
-        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+        let fronts: Vec<Vec<String>> = self.redis().pipe(&fronts).await?;
+        Ok(fronts.into_iter().flatten().collect())
     }
 
     /// The time of Redis, in milliseconds since the Unix epoch.

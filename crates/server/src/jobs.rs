@@ -8,7 +8,7 @@ mod refused;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use broker::{Control, Feed, Inspector, Producer, Receipt, Redis, SubmitError};
+use broker::{Control, Feed, FreshId, Inspector, NewId, Producer, Receipt, Redis, SubmitError};
 use protocol::{
     Channel, ErrorCode, EventLevel, Job, JobId, JobOptions, JobRecord, Kind, QueueName, Topic,
     limits::MAX_PAYLOAD_BYTES,
@@ -81,7 +81,7 @@ pub(crate) struct Which {
 
 /// A job that may be handed in.
 pub(crate) struct Checked {
-    pub(crate) id: JobId,
+    id: NewId,
     producer: Producer,
     job: Job,
     topic: Topic,
@@ -136,9 +136,11 @@ impl Jobs {
             None | Some(TopicOwner::Own) => {}
             Some(TopicOwner::Other | TopicOwner::Job(_)) => return Err(Refused::Denied),
         }
-        let id = submit.id.unwrap_or_else(Producer::new_id);
+        let given = submit.id.map(NewId::from);
+        let id = given.unwrap_or_else(|| FreshId::new().into());
         let named = options.topic.clone();
-        let topic = named.unwrap_or_else(|| Topic::new(id.to_string()).expect("ids are names"));
+        let topic =
+            named.unwrap_or_else(|| Topic::new(id.get().to_string()).expect("ids are names"));
         let mut job = Job {
             kind,
             payload: submit.payload,
@@ -171,14 +173,15 @@ impl Jobs {
         } = checked;
         self.metrics.submitted.inc();
         // Before its result can come.
-        self.traced.submitted(id, job.options.trace.as_ref());
+        let its_id = id.get();
+        self.traced.submitted(its_id, job.options.trace.as_ref());
         let (metrics, traced) = (Arc::clone(&self.metrics), Arc::clone(&self.traced));
         let queue = producer.queue().clone();
         let told = job.options.events == EventLevel::All || job.options.announce.is_some();
         let ended = move |result: Result<Receipt, SubmitError>| {
             span.end(&result);
             if result.as_ref().map_or(true, |receipt| receipt.duplicate) {
-                traced.forget(id);
+                traced.forget(its_id);
             }
             let answer = match result {
                 Ok(receipt) => {

@@ -5,8 +5,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use apalis_core::task::{builder::TaskBuilder, task_id::TaskId};
-use broker::{OnReceipt, Producer, RedisBackend};
+use apalis_core::task::builder::TaskBuilder;
+use broker::{FreshId, OnReceipt, RedisBackend};
 use futures_util::SinkExt as _;
 use protocol::{
     CHAT_KIND, CHAT_QUEUE, Channel, ChatPayload, ErrorCode, EventLevel, Job, JobOptions, Kind,
@@ -180,7 +180,8 @@ impl Session for PlainSession {
         }
         let span = MessageSpan::begin(CHAT_QUEUE, &mut job, text.len());
         // Its id is known before its result can come.
-        let id = traces::is_on().then(Producer::new_id);
+        let fresh = traces::is_on().then(FreshId::new);
+        let id = fresh.as_ref().map(FreshId::get);
         if let Some(id) = id {
             self.traced.submitted(id, job.options.trace.as_ref());
         }
@@ -210,8 +211,8 @@ impl Session for PlainSession {
         });
         self.metrics.submitted.inc();
         let mut task = TaskBuilder::new(job).data(on_receipt);
-        if let Some(id) = id {
-            task = task.task_id(TaskId::from_string(id.to_string()));
+        if let Some(fresh) = fresh {
+            task = task.data(Arc::new(fresh));
         }
         // Feeding hands over at once; what comes of it is told by the receipt. An error here means that there
         // will be none.

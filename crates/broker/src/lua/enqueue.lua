@@ -15,6 +15,12 @@ max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes
 -- How full the queue is, what this script adds included.
 local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
 
+-- Where a batch may have been stored before, each of its jobs is looked for; so is one whose id was not made for it.
+local is_again = stands_for ~= ''
+local function is_there(id)
+  return call('EXISTS', job_key .. id) == 1 or parcel_of(base, id) ~= nil
+end
+
 -- Whether there is no room for a job of this tenant.
 local function is_full(tenant, bytes)
   if holds >= max_waiting or bytes_held + bytes > max_bytes then return true end
@@ -59,7 +65,8 @@ end
 local reply, i = {}, 0
 for _ = 1, groups do
   local mode, many, kind, tenant, topic, priority = arg(), number(), arg(), arg(), arg(), arg()
-  local own, apart = topic == '', A[cursor + 2] ~= ''
+  local own, how = topic == '', A[cursor + 2]
+  local apart, are_known = find(how, 'x', 1, true), string.byte(how) == 107
   cursor = cursor + 2
   for _ = 1, many do
     i = i + 1
@@ -82,7 +89,7 @@ for _ = 1, groups do
     local bytes = #payload + #extra
     local more = options ~= '' and special(id, kind, tenant, payload, options)
     local key = job_key .. id
-    local there = (more or is_old or is_full(tenant, bytes)) and call('EXISTS', key) == 1
+    local there = (more or is_old or is_again or are_known or is_full(tenant, bytes)) and is_there(id)
     local claimed = more and (more.owner or more.conflict)
     if there then
       reply[i] = known(id, tenant, topic)

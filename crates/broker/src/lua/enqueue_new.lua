@@ -2,13 +2,19 @@
 -- Of the reply a number stands for what was said of the job before, but with this offset.
 --
 -- Jobs come in groups that have in common: what they ask for (`n` nothing, `s` that it is said that they are there, `x`
--- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and
--- whether these are apart. `job.lua` says what a job is from its head on.
+-- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and how
+-- they are stored: `x` if payloads are apart, `k` if their ids may be known already, `p` if as a parcel, which is followed by the
+-- greatest and the least id. `job.lua` says what a job is from its head on, `parcels.lua` what a parcel is.
+--
+-- Ids of a parcel were never used before, so that nobody has to look for them. But a batch may come twice, when its answer
+-- was lost. The second one says which it stands for: it goes the long way, which looks for each, and has the first refused should it
+-- still come.
 --
 -- One that comes alone where none waits is given at once to a worker that offered itself, if it hears it: nobody has to look for it.
 --
 -- `placement` is by which placement the jobs came here, `!` if only because what they belong to is here already.
 local keep_key_ms, max_waiting, max_bytes, placement = number(), number(), number(), arg()
+local sender, its_number, stands_for = arg(), number(), arg()
 local n, groups = number(), number()
 local HEADER = 8
 -- The placement that this partition knows.
@@ -43,16 +49,25 @@ local function offered_for(kind)
   end
 end
 
+local refused_to = base .. 'sent:' .. sender
+if stands_for ~= '' and (tonumber(call('GET', refused_to)) or 0) < tonumber(stands_for) then
+  -- For longer than any connection lives on which an earlier one may still come.
+  call('SET', refused_to, stands_for, 'PX', 3600000)
+end
+
 repeat
   local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued', 'placement', 'due')
   placed = counted[6] or ''
   local waiting, bytes, sequence = tonumber(counted[1]) or 0, tonumber(counted[2]) or 0, tonumber(counted[3]) or 0
-  if n > 512 or (tonumber(counted[4]) or 0) > 0 or placed ~= placement then break end
+  if stands_for ~= '' or n > 512 or placed ~= placement then break end
+  -- A queue that is only paused takes jobs as ever, and wakes nobody.
+  local is_paused = (tonumber(counted[4]) or 0) > 0
+  if is_paused and (tonumber(counted[4]) > 1 or not call('HGET', base .. 'settings', 'paused')) then break end
   if waiting + call('ZCARD', base .. 'delayed') + n > max_waiting then break end
 
   -- It must be one that could be taken the short way (`round_new.lua`).
   local first, taker, begun = cursor + HEADER + 1, nil, nil
-  if n == 1 and waiting == 0 and A[cursor + 1] ~= 'x' and A[cursor + 8] == '' then
+  if n == 1 and waiting == 0 and not is_paused and A[cursor + 1] ~= 'x' and not find(A[cursor + 8], 'x', 1, true) then
     local events, max = string.match(A[first + 1], '^(%l)%l+%d+ %S+ (%d+)')
     local is_own = A[cursor + 1] == 's' and A[cursor + 5] == ''
     -- Who stalls does not hear it before its lease is over, which spends an attempt: so it must have another.
@@ -62,19 +77,24 @@ repeat
   end
   local front = taker and 'active 1 0 worker=' .. taker.name .. ' started=' .. now_text .. ' place=' .. int(sequence + 1)
 
-  local pairs_to_set, events, last, at, i = {}, {}, 0, cursor, 0
+  local pairs_to_set, events, last, at, i, parcels = {}, {}, 0, cursor, 0, false
   for _ = 1, groups do
-    local mode, many, kind, topic, apart = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 5], A[at + 8] ~= ''
+    local mode, many, kind, topic, how = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 5], A[at + 8]
     bytes = bytes + tonumber(A[at + 7])
     at = at + HEADER
     if mode == 'x' then
       bytes = nil
       break
     end
-    local says = mode == 's'
+    local says, apart = mode == 's', find(how, 'x', 1, true)
     local own_log = says and topic == '' and ' log=1:1:'
+    if string.byte(how) == 112 then
+      parcels, at, i, many = true, at + (says and 3 or 2) * many, i + many, 0
+    end
+    local looked_for = string.byte(how) == 107 and call('EXISTS', base .. 'parcels') == 1
     for _ = 1, many do
       local id, head = A[at + 1], A[at + 2]
+      if looked_for and parcel_of(base, id) then bytes = math.huge end
       at, i = at + 2, i + 1
       pairs_to_set[last + 1] = job_key .. id
       if says then
@@ -101,7 +121,11 @@ repeat
   elseif taker then
     pairs_to_set[2] = front .. record
   end
-  if not bytes or bytes > max_bytes or call('MSETNX', unpack(pairs_to_set)) == 0 then
+  if bytes and parcels and (tonumber(call('GET', refused_to)) or 0) >= its_number then
+    -- Nobody waits for its answer any more.
+    do return {} end
+  end
+  if not bytes or bytes > max_bytes or (last > 0 and call('MSETNX', unpack(pairs_to_set)) == 0) then
     if taker then call('ZADD', base .. 'offers', taker.since, taker.text) end
     break
   end
@@ -119,8 +143,9 @@ repeat
   local reply, of_tenant, rings, last_epoch = {}, {}, {}
   at, i = cursor, 0
   for _ = 1, groups do
-    local says, many, tenant, topic = A[at + 1] == 's', tonumber(A[at + 2]), A[at + 4], A[at + 5]
-    local priority, step = A[at + 6], 2 + (A[at + 1] == 's' and 1 or 0) + (A[at + 8] ~= '' and 1 or 0)
+    local says, many, kind, tenant, topic = A[at + 1] == 's', tonumber(A[at + 2]), A[at + 3], A[at + 4], A[at + 5]
+    local priority, how = A[at + 6], A[at + 8]
+    local step = 2 + (says and 1 or 0) + (find(how, 'x', 1, true) and 1 or 0)
     at = at + HEADER
     of_tenant[tenant] = (of_tenant[tenant] or 0) + many
     local ring = priority .. ':' .. tenant
@@ -131,6 +156,34 @@ repeat
     end
     local log = topic ~= '' and open_shared(topic)
     local line = {}
+    if string.byte(how) == 112 then
+      local first = int(sequence + 1)
+      local name = '@' .. sub(how, 2) .. ' ' .. first .. ' ' .. now_text .. ' ' .. born .. ' ' .. kind .. ' ' .. ring
+      local list, to = base .. 'parcel:' .. first, at + step * many
+      if says then
+        local held = {}
+        for k = 1, many do
+          local id = A[at + 1]
+          held[2 * k - 1], held[2 * k] = id, A[at + 2]
+          append_line(log, queued(id, kind, A[at + 3]))
+          at = at + 3
+          -- Of the same log as the one before, but the first.
+          local offset = log.offset
+          reply[i + k] = k == 1 and log.epoch ~= last_epoch and { 0, '', log.epoch, offset } or offset
+        end
+        for k = 1, 2 * many, 512 do call('RPUSH', list, unpack(held, k, math.min(k + 511, 2 * many))) end
+      else
+        for k = at + 1, to, 512 do call('RPUSH', list, unpack(A, k, math.min(k + 511, to))) end
+        at = to
+        local epoch, offset = log and log.epoch or birth_epoch, log and log.offset or 0
+        for k = 1, many do reply[i + k] = offset end
+        if epoch ~= last_epoch then reply[i + 1] = { 0, '', epoch, offset } end
+      end
+      last_epoch = log and log.epoch or birth_epoch
+      call('ZADD', base .. 'parcels', 0, name)
+      line[1], line[2] = first, name
+      i, sequence, many = i + many, sequence + many, 0
+    end
     for k = 1, many do
       local id, epoch, offset = A[at + 1], birth_epoch, 0
       at, i, sequence = at + step, i + 1, sequence + 1
@@ -156,7 +209,7 @@ repeat
   else
     call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
       'enqueued', enqueued)
-    wake()
+    if not is_paused then wake() end
   end
   do return reply end
 until true

@@ -49,6 +49,13 @@ local function read(id)
   if not job then
     local raw = raws[id]
     if raw == nil then raw = call('GET', base .. 'job:' .. id) end
+    if not raw then
+      local name, held = parcel_of(base, id)
+      if name then
+        unfold(name, held)
+        raw = raws[id]
+      end
+    end
     job = raw and parse(id, raw) or absent
     jobs[id] = job
   end

@@ -5,5 +5,8 @@ if tonumber(string.match(placement, '^%d+')) > tonumber(string.match(stored, '^%
   redis.call('HSET', base .. 'count', 'placement', placement)
 end
 local found = {}
-for i = 2, #ARGV do found[i - 1] = redis.call('EXISTS', base .. ARGV[i]) end
+for i = 2, #ARGV do
+  found[i - 1] = redis.call('EXISTS', base .. ARGV[i])
+  if found[i - 1] == 0 and string.sub(ARGV[i], 1, 4) == 'job:' and parcel_of(base, string.sub(ARGV[i], 5)) then found[i - 1] = 1 end
+end
 return table.concat(found)

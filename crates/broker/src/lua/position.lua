@@ -3,6 +3,10 @@
 local function position(base, topic, whole)
   if #topic == 26 then
     local raw = redis.call('GETRANGE', base .. 'job:' .. topic, 0, whole and -1 or 4095)
+    if raw == '' then
+      local name, held, i = parcel_of(base, topic)
+      if name then raw = parcel_named(name) .. held[i + 1] end
+    end
     local front, created, born = string.match(raw, '^([^;]*);(%d+) (%w+) %S+ %S+ %d+ %d %S+ =[ \n]')
     if front then
       local offset, first, epoch, former = string.match(front, ' log=(%d+):(%d+):[%d-]+:%w+:(%w+):?(%S*)')

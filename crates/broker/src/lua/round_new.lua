@@ -179,61 +179,110 @@ repeat
 
   -- Most jobs are new and can't expire, and publish their outcome only, or all on a channel of their own.
   local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now_text .. ' place='
-  local active, deadline, bytes, goes_on = {}, int(now + lease), 0, false
+  -- `behind` are the tenants that were put behind the others again.
+  local active, deadline, bytes, behind = {}, int(now + lease), 0, {}
   while #claims < want and not share_left do
     local tenant, turn = unpack(call('ZPOPMIN', base .. 'ring:1'))
     if not tenant then break end
+    behind[tenant] = nil
     turns = turns or 1 + call('ZCARD', base .. 'ring:1')
     local line = base .. 'wait:1:' .. tenant
     local share = math.min(math.ceil(want / turns), want - #claims)
-    local popped = call('ZPOPMIN', line, share)
-    local many, before = #popped / 2, #claims
-    local found, their_keys = nil, {}
-    if many > 0 then
-      for i = 1, many do their_keys[i] = job_key .. popped[2 * i - 1] end
-      found = call('MGET', unpack(their_keys))
-    end
-    for i = 1, many do
-      local id, place, raw = popped[2 * i - 1], popped[2 * i], found[i]
-      local body, size, kind, at, length, of_run, epoch, from
-      local first = raw and string.byte(raw, 1)
-      if first == 59 then
-        body, size, kind, at = string.match(raw, '^o([ix])f(%d+) (%S+) %d+ %d %S+ %S+()', 23)
-      elseif first == 32 then
-        length, of_run, epoch, from, body, size, kind, at =
-          string.match(raw, '^ log=1:1:(%d+):(%w+):(%w+)();%d+ %w+ a([ix])f(%d+) (%S+) %d+ %d %S+ =()')
-        if of_run ~= run then kind = nil end
-      end
-      if not kind or not knows(kind) then
-        -- It goes the long way, and so do those behind it.
-        local rest = {}
-        for k = i, many do rest[#rest + 1], rest[#rest + 2] = popped[2 * k], popped[2 * k - 1] end
-        in_pieces('ZADD', line, rest)
-        call('ZADD', base .. 'ring:1', turn, tenant)
-        share_left = share + before - #claims
-        break
-      end
-      -- What only workers read counts too.
-      local extra = string.byte(found[i], at) == 32 and string.match(found[i], '^ extra=(%d+)', at) or 0
-      if from then
-        local json = '{"type":"started","job":"' .. id .. '","kind":"' .. kind .. '","attempt":1,"time":' .. now_text ..
-          ',"from":2}'
-        local listed = call('RPUSH', base .. 'log:' .. id, json)
-        if listed > 2 then call('LTRIM', base .. 'log:' .. id, -2, -1) end
-        -- Where the first event was lost, the log begins with this one.
-        local where = listed > 1 and '2:1:' .. int(length + #json) or '2:2:' .. #json
-        call('PUBLISH', base .. 'ch:' .. id, published(epoch, '2', json))
-        raw = beginning .. place .. ' from=2 log=' .. where .. ':' .. run .. ':' .. epoch .. sub(raw, from)
+    local left, before = share, #claims
+    repeat
+      local popped = call('ZPOPMIN', line)
+      local name, many = popped[1], 1
+      if not name then break end
+      if string.byte(name) == 64 then
+        local since, its_number, kind = parcel_named(name)
+        local first = tonumber(popped[2]) - 1
+        if not knows(kind) then
+          call('ZADD', line, popped[2], name)
+          share_left = left
+          break
+        end
+        local held = base .. 'parcel:' .. its_number
+        local jobs = call('LPOP', held, 2 * left) or {}
+        many = #jobs / 2
+        for i = 1, many do
+          local id, raw = jobs[2 * i - 1], jobs[2 * i]
+          local size, at = string.match(raw, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
+          local extra = string.byte(raw, at) == 32 and string.match(raw, '^ extra=(%d+)', at) or 0
+          raw = beginning .. int(first + i) .. since .. raw
+          pairs_to_set[last + 1], pairs_to_set[last + 2] = job_key .. id, raw
+          last = last + 2
+          local m = #claims + 1
+          claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
+          given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, ''
+          bytes = bytes + size + extra
+        end
+        if many == left and call('EXISTS', held) == 1 then
+          call('ZADD', line, int(first + many + 1), name)
+        else
+          call('ZREM', base .. 'parcels', name)
+        end
       else
-        raw = beginning .. place .. raw
+        if left > 1 then
+          local more = call('ZPOPMIN', line, left - 1)
+          for i = 1, #more do popped[i + 2] = more[i] end
+        end
+        local their_keys, goes_back = {}, nil
+        many = #popped / 2
+        for i = 1, many do
+          if string.byte(popped[2 * i - 1]) == 64 then
+            -- What was behind the first is a parcel.
+            many, goes_back = i - 1, i
+            break
+          end
+          their_keys[i] = job_key .. popped[2 * i - 1]
+        end
+        local found = call('MGET', unpack(their_keys))
+        for i = 1, many do
+          local id, place, raw = popped[2 * i - 1], popped[2 * i], found[i]
+          local body, size, kind, at, length, of_run, epoch, from
+          local first = raw and string.byte(raw, 1)
+          if first == 59 then
+            body, size, kind, at = string.match(raw, '^o([ix])f(%d+) (%S+) %d+ %d %S+ %S+()', 23)
+          elseif first == 32 then
+            length, of_run, epoch, from, body, size, kind, at =
+              string.match(raw, '^ log=1:1:(%d+):(%w+):(%w+)();%d+ %w+ a([ix])f(%d+) (%S+) %d+ %d %S+ =()')
+            if of_run ~= run then kind = nil end
+          end
+          if not kind or not knows(kind) then
+            -- It goes the long way, and so do those behind it.
+            goes_back, share_left = i, share + before - #claims
+            break
+          end
+          -- What only workers read counts too.
+          local extra = string.byte(found[i], at) == 32 and string.match(found[i], '^ extra=(%d+)', at) or 0
+          if from then
+            local json = '{"type":"started","job":"' .. id .. '","kind":"' .. kind .. '","attempt":1,"time":' .. now_text ..
+              ',"from":2}'
+            local listed = call('RPUSH', base .. 'log:' .. id, json)
+            if listed > 2 then call('LTRIM', base .. 'log:' .. id, -2, -1) end
+            -- Where the first event was lost, the log begins with this one.
+            local where = listed > 1 and '2:1:' .. int(length + #json) or '2:2:' .. #json
+            call('PUBLISH', base .. 'ch:' .. id, published(epoch, '2', json))
+            raw = beginning .. place .. ' from=2 log=' .. where .. ':' .. run .. ':' .. epoch .. sub(raw, from)
+          else
+            raw = beginning .. place .. raw
+          end
+          pairs_to_set[last + 1], pairs_to_set[last + 2] = their_keys[i], raw
+          last = last + 2
+          local m = #claims + 1
+          claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
+          given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
+          bytes = bytes + size + extra
+        end
+        if goes_back then
+          local rest = {}
+          for k = goes_back, #popped / 2 do rest[#rest + 1], rest[#rest + 2] = popped[2 * k], popped[2 * k - 1] end
+          in_pieces('ZADD', line, rest)
+        end
       end
-      pairs_to_set[last + 1], pairs_to_set[last + 2] = their_keys[i], raw
-      last = last + 2
-      local m = #claims + 1
-      claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
-      given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
-      bytes = bytes + size + extra
-    end
+      left = left - many
+    until left == 0 or share_left
+    if share_left then call('ZADD', base .. 'ring:1', turn, tenant) end
     local got = #claims - before
     if got > 0 then
       tenants[tenant] = (tenants[tenant] or 0) + got
@@ -243,10 +292,10 @@ repeat
     end
     if share_left then
       -- Its turn goes on.
-    elseif many == share and call('ZCARD', line) > 0 then
+    elseif left == 0 and call('ZCARD', line) > 0 then
       sequence = sequence + 1
       call('ZADD', base .. 'ring:1', 'NX', int(sequence), tenant)
-      goes_on = true
+      behind[tenant] = true
     else
       turns = turns - 1
     end
@@ -270,7 +319,7 @@ repeat
     'sequence', int(sequence), 'due', int(due_at), 'completed', int((tonumber(counted[8]) or 0) + n), 'completed_bytes', int(completed_bytes))
   if share_left then break end
   remember()
-  if got == want and (goes_on or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then wake() end
+  if got == want and (next(behind) or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then wake() end
   if is_meant and got < want then
     call('ZADD', offers, now_text, offered)
     heard = { 1 }

@@ -189,6 +189,7 @@ for priority = unusual and 0 or 1, unusual and 2 or 1 do
     local more = true
     if share > 0 then
       local before = #claims
+      unfold_front(line, share)
       local popped = call('ZPOPMIN', line, share)
       more = #popped == 2 * share
       if popped[1] then

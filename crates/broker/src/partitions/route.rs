@@ -33,7 +33,7 @@ struct Owner {
 impl Owner {
     fn of(job: &Submission, placement: &Placement) -> Self {
         let options = &job.job.options;
-        let id = job.id.to_string();
+        let id = job.id.get().to_string();
         let (what, name) = if let Some(topic) = &options.topic
             && topic.as_str() != id
         {

@@ -26,6 +26,7 @@ mod model;
 mod nodes;
 mod options;
 mod overview;
+mod parcels;
 mod partitions_consume;
 mod partitions_produce;
 mod partitions_split;

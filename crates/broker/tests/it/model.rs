@@ -12,6 +12,7 @@ mod fate;
 mod hand;
 mod laws;
 mod op;
+mod parcels;
 mod raw;
 mod real;
 mod shift;

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use broker::{Producer, ProducerConfig, SubmitError};
+use broker::{FreshId, Producer, ProducerConfig, SubmitError};
 use protocol::{
     ErrorCode, IdempotencyKey, Job, JobId, JobOptions, Kind, Priority, QueueName, Tenant, Whole,
 };
@@ -100,7 +100,7 @@ pub(super) async fn enqueue(
         ProducerConfig::default(),
         &admin.tasks,
     );
-    let stored = producer.submit(Producer::new_id(), job).await;
+    let stored = producer.submit(FreshId::new(), job).await;
     let receipt = stored.map_err(|error| match &error {
         SubmitError::Invalid(invalid) => refused(invalid.code(), &error.to_string()),
         error => refused(error.code(), &error.to_string()),

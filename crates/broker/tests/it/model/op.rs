@@ -88,6 +88,8 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub enum Op {
     Enqueue(Vec<NewJob>),
+    /// So many of one job.
+    Bunch(NewJob, usize),
     /// More of one job than one step of a script moves.
     Flood(NewJob),
     /// The same id again, with the payload that it had or another.
@@ -312,10 +314,27 @@ pub fn op_of_idle() -> impl Strategy<Value = Op> {
         16 => offer(12),
         8 => round.prop_map(|(who, acts, want, none)| Op::Round(who, acts, want, none)),
         1 => (pick(), Just(None)).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
+        2 => bunch(),
         1 => Just(Op::AllLeasesOver),
         1 => pick_in(JobState::Active).prop_map(Op::LeaseOver),
         2 => op(),
     ]
+}
+
+/// Jobs that wait in a parcel, or mostly do.
+fn bunch() -> impl Strategy<Value = Op> {
+    (plain_job(), 2..12_usize, rarely(), any::<bool>()).prop_map(|(job, n, any, says)| {
+        if any {
+            return Op::Bunch(job, n);
+        }
+        let ordinary = NewJob {
+            all: false,
+            priority: 1,
+            announce: says && job.shared,
+            ..job
+        };
+        Op::Bunch(ordinary, n)
+    })
 }
 
 /// Anything but a crash of Redis.
@@ -323,6 +342,7 @@ pub fn op() -> impl Strategy<Value = Op> {
     let again = option::weighted(0.3, 0..3_u8);
     prop_oneof![
         80 => vec(new_job(), 1..5).prop_map(Op::Enqueue),
+        24 => bunch(),
         1 => new_job().prop_map(|job| Op::Flood(NewJob { key: None, ..job })),
         16 => (pick(), again).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
         160 => worker(),

@@ -7,8 +7,8 @@ use std::{
 };
 
 use broker::{
-    Control, Producer, ProducerConfig, QueueArgs, Redis, SubmitError,
-    testing::{Act, Answer, Puppet, TestRedis},
+    Control, NewId, Producer, ProducerConfig, QueueArgs, Redis, SubmitError,
+    testing::{Act, Answer, Puppet, TestRedis, fresh},
 };
 use futures_util::future::join_all;
 use protocol::{JobId, Kind, QueueName, Topic};
@@ -19,6 +19,7 @@ use super::{
     desk::{self, Heard},
     laws,
     op::{KINDS, NewJob, Op, Pick, TENANTS, Try, WORKERS},
+    parcels::unfolded,
     raw::{Dump, Raw},
     real::{job, new_id, stored, what},
 };
@@ -150,13 +151,13 @@ impl<'a> World<'a> {
         };
         self.apply(op).await?;
         if self.book.trims.iter().any(|(_, over)| *over > 0) {
-            let dump = self.raw.dump().await;
+            let dump = self.dump().await;
             let is_there = |id| dump.contains_key(&format!("{BASE}job:{id}"));
             self.book.trim_away(is_there);
         }
         let scores = self.book.settle();
         self.write_scores(scores).await;
-        let dump = self.raw.dump().await;
+        let dump = self.dump().await;
         self.check(&dump)?;
         let published = self.raw.published().await;
         if matches!(op, Op::Crash(_)) {
@@ -195,12 +196,17 @@ impl<'a> World<'a> {
     }
 
     pub async fn dump(&mut self) -> Dump {
-        self.raw.dump().await
+        let dump = self.raw.dump().await;
+        match unfolded(dump.clone()) {
+            Ok(unfolded) => unfolded,
+            Err(why) => panic!("{why}: {dump:?}"),
+        }
     }
 
     async fn apply(&mut self, op: &Op) -> Fits {
         match op {
             Op::Enqueue(jobs) => self.enqueue_new(jobs).await,
+            Op::Bunch(job, n) => self.enqueue_new(&vec![job.clone(); *n]).await,
             Op::Flood(job) => self.enqueue_new(&vec![job.clone(); 70]).await,
             Op::EnqueueAgain(pick, payload) => {
                 let Some(id) = self.book.pick(*pick, 0) else {
@@ -209,7 +215,7 @@ impl<'a> World<'a> {
                 let known = self.book.known.iter().find(|(known, _)| *known == id);
                 let (_, mut job) = known.expect("every job is known").clone();
                 job.payload = payload.unwrap_or(job.payload);
-                self.enqueue(vec![(id, job)]).await
+                self.enqueue(vec![(id, job)], false).await
             }
             Op::Round(who, tries, want, no_lease) => {
                 let acts = tries.iter().filter_map(|one| self.act(*who, one)).collect();
@@ -275,14 +281,19 @@ impl<'a> World<'a> {
         let new = |(n, job): (usize, &NewJob)| (new_id(known + n), job.clone());
         let batch: Vec<_> = jobs.iter().enumerate().map(new).collect();
         self.book.known.extend(batch.iter().cloned());
-        self.enqueue(batch).await
+        self.enqueue(batch, true).await
     }
 
-    async fn enqueue(&mut self, batch: Vec<(JobId, NewJob)>) -> Fits {
+    async fn enqueue(&mut self, batch: Vec<(JobId, NewJob)>, are_fresh: bool) -> Fits {
         // All are handed in before the storing task runs: they are one batch.
-        let submits = batch
-            .iter()
-            .map(|(id, new)| self.producer.submit(*id, job(*id, new)));
+        let submits = batch.iter().map(|(id, new)| {
+            let name = if are_fresh {
+                fresh(*id).into()
+            } else {
+                NewId::from(*id)
+            };
+            self.producer.submit(name, job(*id, new))
+        });
         let heard: Vec<_> = join_all(submits).await;
         let taker = self.book.taker(&batch, &self.offered);
         for ((id, new), heard) in batch.iter().zip(heard) {

@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use broker::{
-    Control, Inspector, Producer, ProducerConfig, QueueArgs, SubmitError, testing::PATIENCE,
+    Control, FreshId, Inspector, Producer, ProducerConfig, QueueArgs, SubmitError,
+    testing::PATIENCE,
 };
 use protocol::{EventLevel, Job, JobOptions, Kind, Tenant, Topic};
 use serde_json::value::RawValue;
@@ -73,7 +74,7 @@ impl Rig {
             let answers = Arc::clone(&answers);
             let done = move |answer| answers.add(&answer, count);
             self.producer
-                .hand_in(Producer::new_id(), job.clone(), done)
+                .hand_in(FreshId::new(), job.clone(), done)
                 .await;
         }
         tokio::time::timeout(PATIENCE, answers.all.notified())
