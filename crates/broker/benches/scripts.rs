@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use broker::{
     Producer, ProducerConfig, QueueArgs, Redis, RedisArgs, TlsArgs,
-    testing::{Act, Puppet, What},
+    testing::{Act, Puppet, What, fresh},
 };
 use futures_util::future::join_all;
 use protocol::{
@@ -126,7 +126,7 @@ async fn submit(producer: &Producer, load: Load, number: usize) -> anyhow::Resul
     };
     // Numbered ids: the same keys in every run.
     let id = JobId::from_parts(1_700_000_000_000 + number as u64, number as u128);
-    let receipt = producer.submit(id, job).await?;
+    let receipt = producer.submit(fresh(id), job).await?;
     ensure!(!receipt.duplicate, "{id} was there already");
     Ok(())
 }

@@ -125,27 +125,30 @@ fn topic(id: JobId, job: &Job) -> &str {
     if is_own { "" } else { named }
 }
 
-/// Writes how many jobs and groups there are, and the groups.
-pub(crate) fn write(call: &mut Call<'_>, batch: &[Submission]) {
-    let mut ids = HashSet::with_capacity(batch.len());
-    if batch
-        .iter()
-        .all(|submission| ids.insert(submission.id.get()))
-    {
-        return write_groups(
-            call,
-            &batch
-                .iter()
-                .map(|one| (one, &one.encoded))
-                .collect::<Vec<_>>(),
-        );
+/// By what a batch is known, should it come twice.
+pub(crate) struct BatchName<'a> {
+    /// Who sends it.
+    pub(crate) sender: &'a str,
+    /// Of the sender's batches.
+    pub(crate) number: u64,
+    /// The one whose jobs it has again, if it is not known what became of that.
+    pub(crate) stands_for: Option<u64>,
+}
+
+/// Writes the batch's name where that matters, how many jobs and groups there are, and the groups.
+pub(crate) fn write(call: &mut Call<'_>, batch: &[Submission], name: &BatchName<'_>) {
+    let mut ids = HashSet::new();
+    let mut is_first = |one: &Submission| ids.insert(one.id.get());
+    if batch.iter().all(|one| one.id.is_fresh()) || batch.iter().all(&mut is_first) {
+        let jobs: Vec<_> = batch.iter().map(|one| (one, &one.encoded)).collect();
+        return write_groups(call, &jobs, name);
     }
     // Of jobs with one id it is said one by one what becomes of them.
     let again: Vec<_> = batch
         .iter()
         .map(|one| Encoded::with(&one.id, &one.job, &one.metadata, true))
         .collect();
-    write_groups(call, &batch.iter().zip(&again).collect::<Vec<_>>());
+    write_groups(call, &batch.iter().zip(&again).collect::<Vec<_>>(), name);
 }
 
 /// What jobs of a group have in common.
@@ -193,13 +196,26 @@ fn how(header: &Header<'_>, group: &[(&Submission, &Encoded)]) -> String {
     [known, apart].concat()
 }
 
-fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)]) {
+fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)], name: &BatchName<'_>) {
     let groups: Vec<_> = jobs
         .chunk_by(|a, b| Header::of(a) == Header::of(b))
+        .map(|group| {
+            let header = Header::of(&group[0]);
+            let how = how(&header, group);
+            (header, how, group)
+        })
         .collect();
+    let BatchName { sender, number, .. } = name;
+    call.arg(match name.stands_for {
+        Some(unknown) => format!("{sender} {number} {unknown}"),
+        // Nothing else is harmed by coming twice.
+        None if groups.iter().any(|(_, how, _)| how.starts_with('p')) => {
+            format!("{sender} {number}")
+        }
+        None => String::new(),
+    });
     call.arg(jobs.len()).arg(groups.len());
-    for group in groups {
-        let header = Header::of(&group[0]);
+    for (header, how, group) in groups {
         call.arg(match header.mode {
             Mode::Nothing => "n",
             Mode::Said => "s",
@@ -216,7 +232,7 @@ fn write_groups(call: &mut Call<'_>, jobs: &[(&Submission, &Encoded)]) {
                 .map(|(_, encoded)| encoded.bytes)
                 .sum::<usize>(),
         )
-        .arg(how(&header, group));
+        .arg(how);
         for (_, encoded) in group {
             call.arg(&encoded.args);
         }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use protocol::{Durability, JobId, QueueName};
+use protocol::{Durability, QueueName};
 use tokio::sync::Notify;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -14,7 +14,8 @@ use tokio_util::{
 use tracing::{error, info, warn};
 
 use crate::{
-    Backoff, Error, FreshId, Keys, ProducerConfig, QueueArgs, Redis, SubmitError, batch,
+    Backoff, Error, FreshId, Keys, ProducerConfig, QueueArgs, Redis, SubmitError,
+    batch::{self, BatchName},
     call::Call,
     durable::Durable,
     producer::Submission,
@@ -50,7 +51,7 @@ pub(crate) struct Writer {
     /// By which placement jobs come here, as scripts read it.
     placement: String,
     /// A name of its own, with which its batches are numbered.
-    sender: JobId,
+    sender: String,
     batches: AtomicU64,
 }
 
@@ -72,11 +73,13 @@ impl Writer {
         call.arg(self.args.keep_key_secs.saturating_mul(1000))
             .arg(self.args.max_waiting)
             .arg(self.args.max_waiting_bytes)
-            .arg(&self.placement)
-            .arg(self.sender.to_string())
-            .arg(number)
-            .arg(unknown.map(|number| number.to_string()).unwrap_or_default());
-        batch::write(&mut call, jobs);
+            .arg(&self.placement);
+        let name = BatchName {
+            sender: &self.sender,
+            number,
+            stands_for: unknown,
+        };
+        batch::write(&mut call, jobs, &name);
         Batch { number, call }
     }
 }
@@ -164,7 +167,7 @@ impl Storage {
                 keys,
                 args,
                 placement,
-                sender: FreshId::new().get(),
+                sender: FreshId::new().get().to_string(),
                 batches: AtomicU64::new(1),
             }),
             redis,

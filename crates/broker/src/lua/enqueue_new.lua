@@ -14,7 +14,7 @@
 --
 -- `placement` is by which placement the jobs came here, `!` if only because what they belong to is here already.
 local keep_key_ms, max_waiting, max_bytes, placement = number(), number(), number(), arg()
-local sender, its_number, stands_for = arg(), number(), arg()
+local copy = arg()
 local n, groups = number(), number()
 local HEADER = 8
 -- The placement that this partition knows.
@@ -22,8 +22,8 @@ local placed
 -- What all jobs of this script have in common.
 local job_key, since, birth_epoch = base .. 'job:', ';' .. now_text .. ' ' .. born .. ' ', now_text .. born
 local function queued(id, kind, say)
-  local before = '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
-  return say == '' and before .. '}' or before .. ',"data":' .. say .. '}'
+  local data = say == '' and '}' or ',"data":' .. say .. '}'
+  return '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text .. data
 end
 -- The log of a channel of its own begins with the job: there is nothing to be read. `begun` tells that it was taken at once.
 local function begin_own_log(id, json, begun)
@@ -49,6 +49,9 @@ local function offered_for(kind)
   end
 end
 
+-- Who sends the batch, its number, and the number of the one that it stands for, if any.
+local sender, its_number, stands_for = '', '', ''
+if copy ~= '' then sender, its_number, stands_for = string.match(copy, '^(%w+) (%d+) ?(%d*)$') end
 local refused_to = base .. 'sent:' .. sender
 if stands_for ~= '' and (tonumber(call('GET', refused_to)) or 0) < tonumber(stands_for) then
   -- For longer than any connection lives on which an earlier one may still come.
@@ -91,7 +94,7 @@ repeat
     if string.byte(how) == 112 then
       parcels, at, i, many = true, at + (says and 3 or 2) * many, i + many, 0
     end
-    local looked_for = string.byte(how) == 107 and call('EXISTS', base .. 'parcels') == 1
+    local looked_for = waiting > 0 and string.byte(how) == 107 and call('EXISTS', base .. 'parcels') == 1
     for _ = 1, many do
       local id, head = A[at + 1], A[at + 2]
       if looked_for and parcel_of(base, id) then bytes = math.huge end
@@ -121,7 +124,7 @@ repeat
   elseif taker then
     pairs_to_set[2] = front .. record
   end
-  if bytes and parcels and (tonumber(call('GET', refused_to)) or 0) >= its_number then
+  if bytes and parcels and (tonumber(call('GET', refused_to)) or 0) >= tonumber(its_number) then
     -- Nobody waits for its answer any more.
     do return {} end
   end
@@ -161,16 +164,22 @@ repeat
       local name = '@' .. sub(how, 2) .. ' ' .. first .. ' ' .. now_text .. ' ' .. born .. ' ' .. kind .. ' ' .. ring
       local list, to = base .. 'parcel:' .. first, at + step * many
       if says then
-        local held = {}
+        local held, lines, size, offset = {}, {}, 0, log.offset
+        local before_id = '{"type":"queued","job":"'
+        local after_id = '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
         for k = 1, many do
-          local id = A[at + 1]
-          held[2 * k - 1], held[2 * k] = id, A[at + 2]
-          append_line(log, queued(id, kind, A[at + 3]))
-          at = at + 3
-          -- Of the same log as the one before, but the first.
-          local offset = log.offset
-          reply[i + k] = k == 1 and log.epoch ~= last_epoch and { 0, '', log.epoch, offset } or offset
+          local id, say = A[at + 1], A[at + 3]
+          local json = say == '' and before_id .. id .. after_id .. '}' or before_id .. id .. after_id .. ',"data":' .. say .. '}'
+          held[2 * k - 1], held[2 * k], lines[#lines + 1], size = id, A[at + 2], json, size + #json
+          at, reply[i + k] = at + 3, offset + k
+          if size > MESSAGE then
+            append_lines(log, lines, size)
+            lines, size = {}, 0
+          end
         end
+        -- Of the same log as the one before, but the first.
+        if log.epoch ~= last_epoch then reply[i + 1] = { 0, '', log.epoch, offset + 1 } end
+        append_lines(log, lines, size)
         for k = 1, 2 * many, 512 do call('RPUSH', list, unpack(held, k, math.min(k + 511, 2 * many))) end
       else
         for k = at + 1, to, 512 do call('RPUSH', list, unpack(A, k, math.min(k + 511, to))) end

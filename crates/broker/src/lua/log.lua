@@ -73,18 +73,21 @@ local function publish(log)
   log.out, log.size = {}, 0
 end
 
--- Adds an event of one line.
-local function append_line(log, json)
-  local fresh, out, size = log.fresh, log.out, #json
-  fresh[#fresh + 1] = json
-  out[#out + 1] = json
-  log.offset, log.bytes, log.size, log.changed = log.offset + 1, log.bytes + size, log.size + size, true
-  -- A message on a channel stays far below a subscriber's output limit.
-  if log.size > 262144 then
+-- A message on a channel stays far below a subscriber's output limit: after so many bytes another begins.
+local MESSAGE = 262144
+
+-- Adds events of one line each, of so many bytes together.
+local function append_lines(log, lines, size)
+  local fresh, out, n = log.fresh, log.out, #lines
+  local had, waits = #fresh, #out
+  for i = 1, n do fresh[had + i], out[waits + i] = lines[i], lines[i] end
+  log.offset, log.bytes, log.size, log.changed = log.offset + n, log.bytes + size, log.size + size, true
+  if log.size > MESSAGE then
     store(log)
     publish(log)
   end
 end
+local function append_line(log, json) append_lines(log, { json }, #json) end
 
 -- Takes the oldest events away while `over(log)` holds, in strides.
 local function shorten(log, over)

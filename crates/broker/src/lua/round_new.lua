@@ -21,8 +21,8 @@ local function knows(kind)
   return kinds == '' or kind == kinds or find(' ' .. kinds .. ' ', ' ' .. kind .. ' ', 1, true) ~= nil
 end
 
--- What it took: ids, the same with attempts, and the records.
-local claims, names, taken = {}, {}, {}
+-- What it took: ids, and the attempts that are not the first.
+local claims, attempts = {}, {}
 -- What a worker gets of jobs, three strings for each: its id, the job as it is stored, and a payload that is apart.
 local given = {}
 local statuses, is_over, over_long = '', false, {}
@@ -31,6 +31,11 @@ local statuses, is_over, over_long = '', false, {}
 local share_left, turns
 local function remember()
   if ops == 0 and #claims == 0 then return end
+  local names = claims
+  if next(attempts) then
+    names = {}
+    for i, id in ipairs(claims) do names[i] = attempts[id] and id .. ':' .. attempts[id] or id end
+  end
   call('SET', memory, round .. ';' .. statuses .. ';' .. table.concat(names, ','), 'PX', 3600000)
 end
 local last_round = string.match(call('GETRANGE', memory, 0, 31), '^%d+')
@@ -120,7 +125,7 @@ repeat
         end
         n = n + many
       else
-        local width, log = WIDTH[what], topic ~= '' and open_shared(topic)
+        local width, log, lines, size = WIDTH[what], topic ~= '' and open_shared(topic), {}, 0
         completed_bytes = completed_bytes + more
         tenants[tenant] = (tenants[tenant] or 0) - many
         of_kind[kind] = (of_kind[kind] or 0) + many
@@ -133,7 +138,11 @@ repeat
             between = between .. offset .. A[at + 7]
             call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], offset, json))
           elseif log then
-            append_line(log, json)
+            lines[#lines + 1], size = json, size + #json
+            if size > MESSAGE then
+              append_lines(log, lines, size)
+              lines, size = {}, 0
+            end
           else
             call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], '1', json))
           end
@@ -145,6 +154,7 @@ repeat
           ended[m], done[2 * m - 1], done[2 * m] = id, now_text .. A[at + 5], id
           at = at + width
         end
+        if log then append_lines(log, lines, size) end
       end
     end
     statuses = string.rep('1', ops)
@@ -204,15 +214,15 @@ repeat
         local held = base .. 'parcel:' .. its_number
         local jobs = call('LPOP', held, 2 * left) or {}
         many = #jobs / 2
+        local had = #claims
         for i = 1, many do
-          local id, raw = jobs[2 * i - 1], jobs[2 * i]
+          local m, id, raw = had + i, jobs[2 * i - 1], jobs[2 * i]
           local size, at = string.match(raw, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
           local extra = string.byte(raw, at) == 32 and string.match(raw, '^ extra=(%d+)', at) or 0
           raw = beginning .. int(first + i) .. since .. raw
           pairs_to_set[last + 1], pairs_to_set[last + 2] = job_key .. id, raw
           last = last + 2
-          local m = #claims + 1
-          claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
+          claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
           given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, ''
           bytes = bytes + size + extra
         end
@@ -270,7 +280,7 @@ repeat
           pairs_to_set[last + 1], pairs_to_set[last + 2] = their_keys[i], raw
           last = last + 2
           local m = #claims + 1
-          claims[m], names[m], taken[id], active[2 * m - 1], active[2 * m] = id, id, raw, deadline, id
+          claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
           given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
           bytes = bytes + size + extra
         end

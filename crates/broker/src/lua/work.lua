@@ -1,6 +1,6 @@
 -- One round of a worker: what it finished, then what it may take.
 --@transitions
-for id, raw in pairs(taken) do raws[id] = raw end
+for i = 1, #given, 3 do raws[given[i]] = given[i + 1] end
 -- What a worker gets of jobs, once they are stored.
 local function give()
   for i = #given / 3 + 1, #claims do
@@ -167,7 +167,7 @@ local function take(id, place, tenant)
   end
   add('active', int(now + lease), id)
   claims[#claims + 1] = id
-  names[#names + 1] = id .. ':' .. job.attempt
+  attempts[id] = job.attempt
 end
 
 -- Jobs that are met and not taken count too, so that a round is bounded.
