@@ -16,7 +16,7 @@ max_waiting, max_bytes = settings.max_waiting or max_waiting, settings.max_bytes
 local holds, bytes_held = counted.waiting + call('ZCARD', base .. 'delayed'), counted.bytes
 
 -- Where a batch may have been stored before, each of its jobs is looked for; so is one whose id was not made for it.
-local is_again = stands_for ~= ''
+local is_again = stands_for ~= nil
 local function is_there(id)
   return call('EXISTS', job_key .. id) == 1 or parcel_of(base, id) ~= nil
 end

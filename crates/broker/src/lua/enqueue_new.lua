@@ -49,20 +49,28 @@ local function offered_for(kind)
   end
 end
 
--- Who sends the batch, its number, and the number of the one that it stands for, if any.
-local sender, its_number, stands_for = '', '', ''
-if copy ~= '' then sender, its_number, stands_for = string.match(copy, '^(%w+) (%d+) ?(%d*)$') end
-local refused_to = base .. 'sent:' .. sender
-if stands_for ~= '' and (tonumber(call('GET', refused_to)) or 0) < tonumber(stands_for) then
-  -- For longer than any connection lives on which an earlier one may still come.
-  call('SET', refused_to, stands_for, 'PX', 3600000)
+-- Who sends the batch, its number, and that of the one it stands for, if any. Only a batch that has a parcel, or stands for another, has
+-- a name: nothing else is harmed by coming twice.
+local stands_for
+if copy ~= '' then
+  local sender, its_number, other = string.match(copy, '^(%w+) (%d+) ?(%d*)$')
+  local key = base .. 'sent:' .. sender
+  local refused_to = tonumber(call('GET', key)) or 0
+  stands_for = tonumber(other)
+  if stands_for then
+    -- For longer than any connection lives on which the other may still come.
+    if refused_to < stands_for then call('SET', key, other, 'PX', 3600000) end
+  elseif refused_to >= tonumber(its_number) then
+    -- Nobody waits for its answer any more.
+    do return {} end
+  end
 end
 
 repeat
   local counted = call('HMGET', base .. 'count', 'waiting', 'bytes', 'sequence', 'settings', 'enqueued', 'placement', 'due')
   placed = counted[6] or ''
   local waiting, bytes, sequence = tonumber(counted[1]) or 0, tonumber(counted[2]) or 0, tonumber(counted[3]) or 0
-  if stands_for ~= '' or n > 512 or placed ~= placement then break end
+  if stands_for or n > 512 or placed ~= placement then break end
   -- A queue that is only paused takes jobs as ever, and wakes nobody.
   local is_paused = (tonumber(counted[4]) or 0) > 0
   if is_paused and (tonumber(counted[4]) > 1 or not call('HGET', base .. 'settings', 'paused')) then break end
@@ -80,7 +88,7 @@ repeat
   end
   local front = taker and 'active 1 0 worker=' .. taker.name .. ' started=' .. now_text .. ' place=' .. int(sequence + 1)
 
-  local pairs_to_set, events, last, at, i, parcels = {}, {}, 0, cursor, 0, false
+  local pairs_to_set, events, last, at, i = {}, {}, 0, cursor, 0
   for _ = 1, groups do
     local mode, many, kind, topic, how = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 5], A[at + 8]
     bytes = bytes + tonumber(A[at + 7])
@@ -92,7 +100,7 @@ repeat
     local says, apart = mode == 's', find(how, 'x', 1, true)
     local own_log = says and topic == '' and ' log=1:1:'
     if string.byte(how) == 112 then
-      parcels, at, i, many = true, at + (says and 3 or 2) * many, i + many, 0
+      at, i, many = at + (says and 3 or 2) * many, i + many, 0
     end
     local looked_for = waiting > 0 and string.byte(how) == 107 and call('EXISTS', base .. 'parcels') == 1
     for _ = 1, many do
@@ -123,10 +131,6 @@ repeat
       A[first + 1]
   elseif taker then
     pairs_to_set[2] = front .. record
-  end
-  if bytes and parcels and (tonumber(call('GET', refused_to)) or 0) >= tonumber(its_number) then
-    -- Nobody waits for its answer any more.
-    do return {} end
   end
   if not bytes or bytes > max_bytes or (last > 0 and call('MSETNX', unpack(pairs_to_set)) == 0) then
     if taker then call('ZADD', base .. 'offers', taker.since, taker.text) end

@@ -192,6 +192,41 @@ async fn workers_take_some_and_what_is_left_waits_in_its_order() {
 }
 
 #[tokio::test]
+async fn each_has_a_place_of_its_own() {
+    let rig = Rig::new().await;
+    let mut worker = worker(&rig, &[]);
+    assert_eq!(take(&mut worker, &[], 1).await, []);
+    let ids = submit(&rig.producer, 10, &plain()).await;
+    let mut back = Vec::new();
+    for id in &ids[..6] {
+        assert_eq!(take(&mut worker, &[], 1).await, [*id]);
+        back.push(Act {
+            id: *id,
+            attempt: 1,
+            what: What::HandBack,
+        });
+    }
+    assert_eq!(take(&mut worker, &back, 0).await, []);
+    assert_eq!(waiting(&rig).await, ids);
+    assert_eq!(take(&mut worker, &[], 20).await, ids);
+}
+
+#[tokio::test]
+async fn one_that_came_before_a_split_is_known_after_it() {
+    let (rig, ids) = ten().await;
+    let control = Control::new(rig.server.connect("test"), QueueArgs::default());
+    control.partition(&rig.queue, 8).await.unwrap();
+    // From which the producer learns of it.
+    submit(&rig.producer, 20, &plain()).await;
+    for id in &ids {
+        let again = rig.producer.submit(*id, job("1", plain()));
+        assert!(again.await.unwrap().duplicate);
+    }
+    let (counts, totals) = rig.inspector.sum(&rig.queue).await.unwrap();
+    assert_eq!((counts.waiting, totals.enqueued), (30, 30));
+}
+
+#[tokio::test]
 async fn a_kind_that_the_worker_does_not_know_stays() {
     let (rig, ids) = ten().await;
     let other = [Kind::new("other").unwrap()];
