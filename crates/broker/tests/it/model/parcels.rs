@@ -2,11 +2,22 @@
 
 use super::{
     raw::{Dump, Value},
-    world::BASE,
+    world::{BASE, World},
 };
 
+impl World<'_> {
+    /// All that Redis holds, as if there were no parcels.
+    pub async fn dump(&mut self) -> Dump {
+        let dump = self.raw.dump().await;
+        match unfolded(dump.clone()) {
+            Ok(unfolded) => unfolded,
+            Err(why) => panic!("{why}: {dump:?}"),
+        }
+    }
+}
+
 /// Takes parcels out of what Redis holds, and puts their jobs where they would be. Says what is wrong with a parcel.
-pub fn unfolded(mut dump: Dump) -> Result<Dump, String> {
+fn unfolded(mut dump: Dump) -> Result<Dump, String> {
     let parcels = dump.remove(&format!("{BASE}parcels"));
     for name in parcels.iter().flat_map(Value::members) {
         unfold(&mut dump, &name).map_err(|why| format!("{why} {name}"))?;

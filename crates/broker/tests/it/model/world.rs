@@ -19,8 +19,7 @@ use super::{
     desk::{self, Heard},
     laws,
     op::{KINDS, NewJob, Op, Pick, TENANTS, Try, WORKERS},
-    parcels::unfolded,
-    raw::{Dump, Raw},
+    raw::Raw,
     real::{job, new_id, stored, what},
 };
 
@@ -195,14 +194,6 @@ impl<'a> World<'a> {
         }
     }
 
-    pub async fn dump(&mut self) -> Dump {
-        let dump = self.raw.dump().await;
-        match unfolded(dump.clone()) {
-            Ok(unfolded) => unfolded,
-            Err(why) => panic!("{why}: {dump:?}"),
-        }
-    }
-
     async fn apply(&mut self, op: &Op) -> Fits {
         match op {
             Op::Enqueue(jobs) => self.enqueue_new(jobs).await,
@@ -287,12 +278,10 @@ impl<'a> World<'a> {
     async fn enqueue(&mut self, batch: Vec<(JobId, NewJob)>, are_fresh: bool) -> Fits {
         // All are handed in before the storing task runs: they are one batch.
         let submits = batch.iter().map(|(id, new)| {
-            let name = if are_fresh {
-                fresh(*id).into()
-            } else {
-                NewId::from(*id)
-            };
-            self.producer.submit(name, job(*id, new))
+            let known = || NewId::from(*id);
+            let name = are_fresh.then(|| fresh(*id).into());
+            self.producer
+                .submit(name.unwrap_or_else(known), job(*id, new))
         });
         let heard: Vec<_> = join_all(submits).await;
         let taker = self.book.taker(&batch, &self.offered);
