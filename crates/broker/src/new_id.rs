@@ -7,8 +7,8 @@ use rand::RngExt as _;
 
 /// An id that was made just now, and that no other job has or will have: now, by this machine's clock, and 80 random bits.
 ///
-/// Nobody has to look whether a job has it already, so that handing in costs less. That holds once: who may hand a job in again
-/// does so with a [`JobId`].
+/// Nobody has to look whether a job has it already, so that handing in costs less. That holds once: who hands the job in again
+/// does so under its [`JobId`], and through the same [`Producer`](crate::Producer), which knows what may still be under way.
 #[derive(Debug)]
 pub struct FreshId(JobId);
 

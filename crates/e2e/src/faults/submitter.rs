@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use broker::{Producer, SubmitError};
+use broker::{FreshId, NewId, Producer, SubmitError};
 use protocol::{EventLevel, Job, JobId, JobOptions, Kind, Topic};
 use serde_json::value::to_raw_value;
 
@@ -57,7 +57,9 @@ impl Submitter {
 
     /// Hands in one job until it is accepted.
     pub async fn submit(&self, work: &Work) -> JobId {
-        let id = Producer::new_id();
+        let fresh = FreshId::new();
+        let id = fresh.get();
+        let mut first = Some(NewId::from(fresh));
         let job = Job {
             kind: Kind::new(WORK_KIND).expect("the constant is a name"),
             payload: to_raw_value(work).expect("numbers and flags are JSON"),
@@ -68,7 +70,8 @@ impl Submitter {
             },
         };
         loop {
-            match self.producer.submit(id, job.clone()).await {
+            let name = first.take().unwrap_or_else(|| id.into());
+            match self.producer.submit(name, job.clone()).await {
                 Ok(_) => break,
                 Err(SubmitError::Unconfirmed) => self.again.fetch_add(1, Ordering::Relaxed),
                 Err(_) => {
