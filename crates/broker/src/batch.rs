@@ -178,7 +178,7 @@ impl<'a> Header<'a> {
             is_fresh: encoded.is_fresh,
             parcel: encoded
                 .may_be_parcelled
-                .then(|| parcel::second(submission.id.get())),
+                .then(|| parcel::moment(submission.id.get())),
         }
     }
 }

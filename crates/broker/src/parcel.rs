@@ -2,7 +2,7 @@
 
 use protocol::JobId;
 
-use crate::{Error, Keys, Redis, script::FIND};
+use crate::{Error, Keys, Redis, script::FIND, stored::Stored};
 
 /// How many jobs one call looks for.
 const CHUNK: usize = 256;
@@ -10,9 +10,9 @@ const CHUNK: usize = 256;
 /// How many new jobs have to come together that have enough in common, to be stored as a parcel.
 pub(crate) const LEAST: usize = 4;
 
-/// What the ids of one parcel have in common: about the second in which they were made.
-pub(crate) const fn second(id: JobId) -> u64 {
-    id.timestamp_ms() >> 10
+/// What the ids of one parcel have in common: the 32 ms in which they were made, which are their first nine letters.
+pub(crate) const fn moment(id: JobId) -> u64 {
+    id.timestamp_ms() >> 5
 }
 
 /// When the jobs of a parcel came in, in milliseconds since the Unix epoch, by its name; none if it is no parcel's.
@@ -21,23 +21,28 @@ pub(crate) fn created(name: &str) -> Option<u64> {
 }
 
 impl Redis {
-    /// Reads jobs of which no key was found: those that wait in parcels as they would be stored by themselves, and those that
-    /// were taken out meanwhile. Empty where one is not there.
-    pub(crate) async fn find_in_parcels(
+    /// Reads those jobs of which no key was found, and which are empty so far: those that wait in parcels as they would be stored by
+    /// themselves, and those that were taken out of one meanwhile. One that is not there stays empty.
+    pub(crate) async fn find_in_parcels<'a>(
         &self,
         keys: &Keys,
-        ids: &[JobId],
-    ) -> Result<Vec<Vec<u8>>, Error> {
-        let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(CHUNK) {
+        jobs: impl Iterator<Item = (&'a JobId, &'a mut Vec<u8>)>,
+    ) -> Result<(), Error> {
+        let mut missing: Vec<_> = jobs.filter(|(_, record)| record.is_empty()).collect();
+        for chunk in missing.chunks_mut(CHUNK) {
             let mut call = FIND.call(keys.base());
-            for id in chunk {
+            for (id, _) in &*chunk {
                 call.arg(id.to_string());
             }
-            let mut records: Vec<Vec<u8>> = self.script(&call).await?;
-            found.append(&mut records);
+            let found: Vec<Vec<u8>> = self.script(&call).await?;
+            for ((_, record), found) in chunk.iter_mut().zip(found) {
+                // One whose payload is apart never was in a parcel: it came in after its key was looked for.
+                if Stored::read(&found).is_some_and(|stored| !stored.is_apart) {
+                    **record = found;
+                }
+            }
         }
-        Ok(found)
+        Ok(())
     }
 }
 

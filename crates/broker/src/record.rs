@@ -24,21 +24,14 @@ impl Redis {
             // Most have nothing apart, and what is not there costs next to nothing.
             pipeline.get(keys.job(*id)).get(keys.body(*id));
         }
-        let mut found: Vec<Option<Vec<u8>>> = self.pipe(&pipeline).await?;
-        let mut missing: Vec<_> = ids.iter().zip(found.iter_mut().step_by(2)).collect();
-        missing.retain(|(_, record)| record.is_none());
-        let ids_missing: Vec<_> = missing.iter().map(|(id, _)| **id).collect();
-        let parcels = self.find_in_parcels(keys, &ids_missing).await?;
-        for ((_, place), record) in missing.into_iter().zip(parcels) {
-            // One whose payload is apart never was in a parcel: it came in meanwhile.
-            *place = Some(record)
-                .filter(|record| Stored::read(record).is_some_and(|stored| !stored.is_apart));
-        }
+        let mut found: Vec<Vec<u8>> = self.pipe(&pipeline).await?;
+        let jobs = ids.iter().zip(found.iter_mut().step_by(2));
+        self.find_in_parcels(keys, jobs).await?;
         let found = ids.iter().zip(found.chunks(2));
         Ok(found
             .filter_map(|(id, parts)| {
-                let apart = parts[1].as_deref().unwrap_or_default();
-                record(keys.queue(), *id, parts[0].as_deref()?, apart)
+                let is_there = !parts[0].is_empty();
+                is_there.then(|| record(keys.queue(), *id, &parts[0], &parts[1]))?
             })
             .collect())
     }
@@ -57,13 +50,8 @@ impl Redis {
             pipeline.getrange(keys.job(*id), 0, HEAD_BYTES - 1);
         }
         let mut heads: Vec<Vec<u8>> = self.pipe(&pipeline).await?;
-        let mut missing: Vec<_> = ids.iter().zip(&mut heads).collect();
-        missing.retain(|(_, head)| head.is_empty());
-        let ids_missing: Vec<_> = missing.iter().map(|(id, _)| **id).collect();
-        let parcels = self.find_in_parcels(keys, &ids_missing).await?;
-        for ((_, head), record) in missing.into_iter().zip(parcels) {
-            *head = record;
-        }
+        self.find_in_parcels(keys, ids.iter().zip(&mut heads))
+            .await?;
         let error_bytes = |head: &[u8]| Stored::read(head)?.parsed::<isize>("error");
         let mut pipeline = Pipeline::new();
         let mut failed = Vec::new();

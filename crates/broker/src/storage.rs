@@ -282,6 +282,11 @@ impl Storage {
         }
         let spans = span::enqueue(&self.config.spans, jobs);
         let rows = self.durable.script(call).await;
+        let rows = rows.and_then(|rows: Vec<redis::Value>| {
+            let answered = rows.len() == jobs.len();
+            let why = || Error::Stored(format!("{} answers for {} jobs", rows.len(), jobs.len()));
+            if answered { Ok(rows) } else { Err(why()) }
+        });
         rows.inspect_err(|error| span::not_stored(&spans, error))
     }
 }

@@ -66,7 +66,7 @@ local reply, i = {}, 0
 for _ = 1, groups do
   local mode, many, kind, tenant, topic, priority = arg(), number(), arg(), arg(), arg(), arg()
   local own, how = topic == '', A[cursor + 2]
-  local apart, are_known = find(how, 'x', 1, true), string.byte(how) == 107
+  local apart, are_known = find(how, 'x', 1, true), sub(how, 1, 1) == 'k'
   cursor = cursor + 2
   for _ = 1, many do
     i = i + 1

@@ -22,8 +22,11 @@ local placed
 -- What all jobs of this script have in common.
 local job_key, since, birth_epoch = base .. 'job:', ';' .. now_text .. ' ' .. born .. ' ', now_text .. born
 local function queued(id, kind, say)
-  local data = say == '' and '}' or ',"data":' .. say .. '}'
-  return '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text .. data
+  -- Each string that is made on the way to another costs as much as that.
+  if say == '' then
+    return '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text .. '}'
+  end
+  return '{"type":"queued","job":"' .. id .. '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text .. ',"data":' .. say .. '}'
 end
 -- The log of a channel of its own begins with the job: there is nothing to be read. `begun` tells that it was taken at once.
 local function begin_own_log(id, json, begun)
@@ -99,11 +102,10 @@ repeat
     end
     local says, apart = mode == 's', find(how, 'x', 1, true)
     local own_log = says and topic == '' and ' log=1:1:'
-    if string.byte(how) == 112 then
-      at, i, many = at + (says and 3 or 2) * many, i + many, 0
-    end
-    local looked_for = waiting > 0 and string.byte(how) == 107 and call('EXISTS', base .. 'parcels') == 1
-    for _ = 1, many do
+    local is_parcel = sub(how, 1, 1) == 'p'
+    local looked_for = waiting > 0 and sub(how, 1, 1) == 'k' and call('EXISTS', base .. 'parcels') == 1
+    if is_parcel then at, i = at + (says and 3 or 2) * many, i + many end
+    for _ = 1, is_parcel and 0 or many do
       local id, head = A[at + 1], A[at + 2]
       if looked_for and parcel_of(base, id) then bytes = math.huge end
       at, i = at + 2, i + 1
@@ -163,51 +165,43 @@ repeat
     end
     local log = topic ~= '' and open_shared(topic)
     local line = {}
-    if string.byte(how) == 112 then
-      local first = int(sequence + 1)
+    if sub(how, 1, 1) == 'p' then
+      local first, epoch, offset = int(sequence + 1), log and log.epoch or birth_epoch, log and log.offset or 0
       local name = '@' .. sub(how, 2) .. ' ' .. first .. ' ' .. now_text .. ' ' .. born .. ' ' .. kind .. ' ' .. ring
-      local list, to = base .. 'parcel:' .. first, at + step * many
+      local held, from, to = A, at + 1, at + 2 * many
       if says then
-        local held, lines, size, offset = {}, {}, 0, log.offset
-        local before_id = '{"type":"queued","job":"'
-        local after_id = '","kind":"' .. kind .. '","attempt":0,"time":' .. now_text
+        held, from, to = {}, 1, 2 * many
+        local lines, size = {}, 0
         for k = 1, many do
-          local id, say = A[at + 1], A[at + 3]
-          local json = say == '' and before_id .. id .. after_id .. '}' or before_id .. id .. after_id .. ',"data":' .. say .. '}'
-          held[2 * k - 1], held[2 * k], lines[#lines + 1], size = id, A[at + 2], json, size + #json
-          at, reply[i + k] = at + 3, offset + k
+          local json = queued(A[at + 3 * k - 2], kind, A[at + 3 * k])
+          held[2 * k - 1], held[2 * k] = A[at + 3 * k - 2], A[at + 3 * k - 1]
+          lines[#lines + 1], size = json, size + #json
           if size > MESSAGE then
             append_lines(log, lines, size)
             lines, size = {}, 0
           end
         end
-        -- Of the same log as the one before, but the first.
-        if log.epoch ~= last_epoch then reply[i + 1] = { 0, '', log.epoch, offset + 1 } end
         append_lines(log, lines, size)
-        for k = 1, 2 * many, 512 do call('RPUSH', list, unpack(held, k, math.min(k + 511, 2 * many))) end
-      else
-        for k = at + 1, to, 512 do call('RPUSH', list, unpack(A, k, math.min(k + 511, to))) end
-        at = to
-        local epoch, offset = log and log.epoch or birth_epoch, log and log.offset or 0
-        for k = 1, many do reply[i + k] = offset end
-        if epoch ~= last_epoch then reply[i + 1] = { 0, '', epoch, offset } end
       end
-      last_epoch = log and log.epoch or birth_epoch
+      for k = from, to, 512 do call('RPUSH', base .. 'parcel:' .. first, unpack(held, k, math.min(k + 511, to))) end
       call('ZADD', base .. 'parcels', 0, name)
       line[1], line[2] = first, name
-      i, sequence, many = i + many, sequence + many, 0
-    end
-    for k = 1, many do
-      local id, epoch, offset = A[at + 1], birth_epoch, 0
-      at, i, sequence = at + step, i + 1, sequence + 1
-      line[2 * k - 1], line[2 * k] = int(sequence), id
-      if says then
-        if log then append_line(log, events[i]) else begin_own_log(id, events[i], begun) end
-        offset = 1
+      for k = 1, many do reply[i + k] = says and offset + k or offset end
+      if epoch ~= last_epoch then reply[i + 1] = { 0, '', epoch, reply[i + 1] } end
+      at, i, sequence, last_epoch = at + step * many, i + many, sequence + many, epoch
+    else
+      for k = 1, many do
+        local id, epoch, offset = A[at + 1], birth_epoch, 0
+        at, i, sequence = at + step, i + 1, sequence + 1
+        line[2 * k - 1], line[2 * k] = int(sequence), id
+        if says then
+          if log then append_line(log, events[i]) else begin_own_log(id, events[i], begun) end
+          offset = 1
+        end
+        if log then epoch, offset = log.epoch, log.offset end
+        if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
+        last_epoch = epoch
       end
-      if log then epoch, offset = log.epoch, log.offset end
-      if epoch == last_epoch then reply[i] = offset else reply[i] = { 0, '', epoch, offset } end
-      last_epoch = epoch
     end
     if not taker then in_pieces('ZADD', base .. 'wait:' .. ring, line) end
   end

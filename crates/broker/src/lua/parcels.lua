@@ -2,15 +2,15 @@
 -- one of them. A parcel is a list of ids and of how the jobs are stored from their head on (`job.lua`), in turn. Its name stands
 -- in the line, where its score is the place of the first that is left, and in the set of parcels:
 --   @<greatest id><least id> <number> <created> <born> <kind> <priority>:<tenant>
--- The number is the place of the first there was, and names the list. All ids begin with the same eight letters, which are the
--- time of about a second, so that a set in the order of the names finds the parcel of an id.
+-- The number is the place of the first there was, and names the list. All ids begin with the same nine letters, which are the
+-- time of 32 ms, so that a set in the order of the names finds the parcel of an id among the few of that time.
 local function parcel_of(base, id)
   if #id ~= 26 then return end
-  local from, second = '[@' .. id, '@' .. string.sub(id, 1, 8)
+  local from, moment = '[@' .. id, '@' .. string.sub(id, 1, 9)
   repeat
     local names = redis.call('ZRANGE', base .. 'parcels', from, '+', 'BYLEX', 'LIMIT', 0, 16)
     for _, name in ipairs(names) do
-      if string.sub(name, 1, 9) ~= second then return end
+      if string.sub(name, 1, 10) ~= moment then return end
       if string.sub(name, 28, 53) <= id then
         local jobs = redis.call('LRANGE', base .. 'parcel:' .. string.match(name, '^%d+', 55), 0, -1)
         for i = 1, #jobs, 2 do

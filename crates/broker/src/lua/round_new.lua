@@ -191,6 +191,17 @@ repeat
   local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now_text .. ' place='
   -- `behind` are the tenants that were put behind the others again.
   local active, deadline, bytes, behind = {}, int(now + lease), 0, {}
+  -- `raw` is the job as it is stored from now on, `apart` its payload if that is apart.
+  local function claim(id, raw, size, extra, apart)
+    pairs_to_set[last + 1], pairs_to_set[last + 2] = job_key .. id, raw
+    last = last + 2
+    local m = #claims + 1
+    claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
+    given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, apart
+    bytes = bytes + size + extra
+  end
+  -- How many bytes only workers read, by where a job's options begin.
+  local function extra_of(raw, at) return string.byte(raw, at) == 32 and string.match(raw, '^ extra=(%d+)', at) or 0 end
   while #claims < want and not share_left do
     local tenant, turn = unpack(call('ZPOPMIN', base .. 'ring:1'))
     if not tenant then break end
@@ -203,6 +214,7 @@ repeat
       local popped = call('ZPOPMIN', line)
       local name, many = popped[1], 1
       if not name then break end
+      -- Parcels begin with `@`.
       if string.byte(name) == 64 then
         local since, its_number, kind = parcel_named(name)
         local first = tonumber(popped[2]) - 1
@@ -214,17 +226,11 @@ repeat
         local held = base .. 'parcel:' .. its_number
         local jobs = call('LPOP', held, 2 * left) or {}
         many = #jobs / 2
-        local had = #claims
         for i = 1, many do
-          local m, id, raw = had + i, jobs[2 * i - 1], jobs[2 * i]
-          local size, at = string.match(raw, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
-          local extra = string.byte(raw, at) == 32 and string.match(raw, '^ extra=(%d+)', at) or 0
-          raw = beginning .. int(first + i) .. since .. raw
-          pairs_to_set[last + 1], pairs_to_set[last + 2] = job_key .. id, raw
-          last = last + 2
-          claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
-          given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, ''
-          bytes = bytes + size + extra
+          local head = jobs[2 * i]
+          -- What can't be read is given all the same: the worker has it fail.
+          local size, at = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
+          claim(jobs[2 * i - 1], beginning .. int(first + i) .. since .. head, size or 0, at and extra_of(head, at) or 0, '')
         end
         if many == left and call('EXISTS', held) == 1 then
           call('ZADD', line, int(first + many + 1), name)
@@ -263,8 +269,6 @@ repeat
             goes_back, share_left = i, share + before - #claims
             break
           end
-          -- What only workers read counts too.
-          local extra = string.byte(found[i], at) == 32 and string.match(found[i], '^ extra=(%d+)', at) or 0
           if from then
             local json = '{"type":"started","job":"' .. id .. '","kind":"' .. kind .. '","attempt":1,"time":' .. now_text ..
               ',"from":2}'
@@ -277,12 +281,7 @@ repeat
           else
             raw = beginning .. place .. raw
           end
-          pairs_to_set[last + 1], pairs_to_set[last + 2] = their_keys[i], raw
-          last = last + 2
-          local m = #claims + 1
-          claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
-          given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, body == 'x' and call('GET', base .. 'body:' .. id) or ''
-          bytes = bytes + size + extra
+          claim(id, raw, size, extra_of(found[i], at), body == 'x' and call('GET', base .. 'body:' .. id) or '')
         end
         if goes_back then
           local rest = {}
