@@ -11,7 +11,11 @@ use std::collections::HashMap;
 use protocol::{JobId, JobRecord, JobState, Priority, QueueName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Inspector, JobFilter, Keys, script::PAGE, since};
+use crate::{
+    Error, Inspector, JobFilter, Keys,
+    script::{ACTIVE, PAGE},
+    since,
+};
 
 /// How many jobs one page looks at.
 const LOOKS: usize = 1_000;
@@ -199,11 +203,10 @@ impl Inspector {
         set: &Set,
         after: Option<&JobPlace>,
     ) -> Result<Vec<(String, String)>, Error> {
-        if set.state == JobState::Active && self.are_few(keys.state(set.state)).await? {
+        if set.state == JobState::Active && self.are_few(keys).await? {
             // Its scores change all the while, and its size is what workers do at a time: it is gone through by id.
-            let mut cmd = redis::cmd("ZRANGE");
-            cmd.arg(keys.state(set.state)).arg(0).arg(-1);
-            let mut ids: Vec<String> = self.redis().query(&cmd).await?;
+            let active = ACTIVE.call(keys.base());
+            let mut ids: Vec<String> = self.redis().script(&active).await?;
             let last = after.map(|place| place.id.to_string()).unwrap_or_default();
             ids.retain(|id| *id > last);
             ids.sort_unstable();
@@ -225,11 +228,13 @@ impl Inspector {
         Ok(found)
     }
 
-    async fn are_few(&self, key: String) -> Result<bool, Error> {
-        let mut cmd = redis::cmd("ZCARD");
-        cmd.arg(key);
-        let jobs: usize = self.redis().query(&cmd).await?;
-        Ok(jobs <= SORTED)
+    async fn are_few(&self, keys: &Keys) -> Result<bool, Error> {
+        let mut pipeline = redis::pipe();
+        pipeline.zcard(keys.state(JobState::Active));
+        // A parcel is one member for all its jobs.
+        pipeline.hget(keys.count(), "active_more");
+        let (members, more): (usize, Option<usize>) = self.redis().pipe(&pipeline).await?;
+        Ok(members + more.unwrap_or(0) <= SORTED)
     }
 
     async fn records(

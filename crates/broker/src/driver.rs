@@ -13,7 +13,10 @@ use apalis_core::{
 };
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use protocol::{Job, JobId, QueueName};
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -21,6 +24,7 @@ use crate::{
     ConsumerConfig, JobHandle, Keys, QueueArgs, Redis, StopReason,
     buffer::Buffer,
     flight::{Flight, Landed, Pilot},
+    gathering::Gathering,
     handle::{Attempt, Op, Written},
     lease::Leases,
     offer::{Heard, Offer},
@@ -72,7 +76,9 @@ pub(crate) struct Driver {
 struct Queued {
     next: Vec<Op>,
     later: Vec<Op>,
-    /// Of both.
+    /// What waits for the rest of its parcel before it is one of these.
+    gathering: Gathering,
+    /// Of the first two.
     bytes: usize,
     /// The jobs of `later`, and of what is under way.
     held: HashSet<JobId>,
@@ -81,8 +87,25 @@ struct Queued {
 
 impl Queued {
     fn push(&mut self, op: Op) {
-        self.bytes += op.bytes();
-        self.put(op);
+        let ready = self.gathering.take_in(op);
+        self.add(ready);
+    }
+
+    fn add(&mut self, ready: Vec<Op>) {
+        for op in ready {
+            self.bytes += op.bytes();
+            self.put(op);
+        }
+    }
+
+    /// Takes in what has waited for its parcel long enough, or all of it.
+    fn ripen(&mut self, all: bool) {
+        let ready = if all {
+            self.gathering.give_up_all()
+        } else {
+            self.gathering.overdue()
+        };
+        self.add(ready);
     }
 
     fn put(&mut self, op: Op) {
@@ -168,6 +191,7 @@ impl Driver {
                 back.for_each(|op| queued.push(op));
                 self.share.rest();
             }
+            queued.ripen(stopping || self.closing.is_cancelled());
             // What this round ends makes room for what it takes.
             let ending = queued.ending();
             let free = if stopping { 0 } else { self.share.free(ending) };
@@ -235,6 +259,7 @@ impl Driver {
                 () = tokio::time::sleep(if is_idle && free > 0 { search.rest() } else { IDLE }) => {
                     search.look |= is_idle && free > 0;
                 }
+                () = ripe(queued.gathering.until()) => {}
                 () = self.config.soft.cancelled(), if !stopping => {}
                 () = self.closing.cancelled(), if is_idle && is_empty => {}
             }
@@ -348,6 +373,14 @@ impl Driver {
                 queued.push(Op::fail(id, number, failure));
             }
         }
+    }
+}
+
+/// Waits until then, for ever if there is nothing to wait for.
+async fn ripe(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

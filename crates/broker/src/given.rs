@@ -8,7 +8,7 @@ use std::sync::{
 use protocol::{EventType, JobId, limits::MAX_EVENT_DATA_BYTES};
 use serde_json::value::RawValue;
 
-use crate::{kept::Kept, stored::Stored};
+use crate::{kept::Kept, stored::Stored, taken::Part};
 
 /// How long the data of an event may be that goes the short way: `lua/round_new.lua` bounds a log's bytes by how many
 /// events it has.
@@ -33,6 +33,8 @@ pub(crate) struct Given {
     is_apart: bool,
     /// Its own log, if something was told there.
     log: Option<OwnLog>,
+    /// The parcel that it was taken with, and its place there.
+    pub(crate) part: Option<Part>,
     /// Whether it goes the long way from now on.
     is_long: AtomicBool,
 }
@@ -86,6 +88,7 @@ impl Given {
             bytes: stored.bytes(),
             is_apart: stored.is_apart,
             log,
+            part: None,
             is_long: AtomicBool::new(false),
         })
     }
@@ -113,9 +116,8 @@ impl Given {
         }
     }
 
-    /// What stands in the record of a completed job before its result, and what it takes; `None` where it goes the long way.
-    pub(crate) fn completed(&self, result: &RawValue) -> Option<Completed<'_>> {
-        let result = result.get();
+    /// What it takes once it completed with a result; `None` where it goes the long way.
+    pub(crate) fn kept(&self, result: &str) -> Option<Kept> {
         if self.is_long.load(Ordering::Relaxed) || result.contains('\n') {
             return None;
         }
@@ -128,7 +130,13 @@ impl Given {
             .log
             .as_ref()
             .map_or(0, |log| log.bytes.load(Ordering::Relaxed));
-        let kept = Kept::new(bytes + listed, self.log.is_some(), self.is_apart);
+        Some(Kept::new(bytes + listed, self.log.is_some(), self.is_apart))
+    }
+
+    /// What stands in the record of a completed job before its result, and what it takes; `None` where it goes the long way.
+    pub(crate) fn completed(&self, result: &RawValue) -> Option<Completed<'_>> {
+        let result = result.get();
+        let kept = self.kept(result)?;
         let (run, epoch, size) = (&self.run, &self.epoch, result.len());
         let before = format!(" kept={}", kept.bytes());
         Some(match &self.log {

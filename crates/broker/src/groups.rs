@@ -1,12 +1,15 @@
 //! The operations of a round as its script reads them: those that have most in common and follow each other say it once.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
+
+use protocol::JobId;
 
 use crate::{
     call::Call,
     failure,
     given::{Completed, Given},
     handle::{Action, Op},
+    kept::Kept,
     outcome::Outcome,
 };
 
@@ -25,6 +28,8 @@ struct Header<'a> {
 /// One operation.
 enum Row<'a> {
     Completed(&'a Given, Completed<'a>, &'a str),
+    /// Of a parcel.
+    Part(Kept, &'a str),
     Tell(Option<&'a Given>, Cow<'a, str>),
     Other(Cow<'a, str>, Cow<'a, str>),
 }
@@ -34,14 +39,17 @@ pub(crate) fn write(call: &mut Call<'_>, ops: &[Op]) {
     let mut given = ops.iter().filter_map(|op| op.given.as_deref());
     let run = given.next().map_or("", |given| &*given.run);
     let mut ended = HashSet::with_capacity(ops.len());
-    let rows: Vec<_> = ops
-        .iter()
-        .map(|op| {
-            // What comes after the end of an attempt is late, which only the long way sees.
-            let is_late = ended.contains(&op.id) || op.ends() && !ended.insert(op.id);
-            row(op, if is_late { "" } else { run })
-        })
-        .collect();
+    let mut rows = Vec::with_capacity(ops.len());
+    while let Some(op) = ops.get(rows.len()) {
+        if let Some(parcel) = parcel(&ops[rows.len()..], run, &ended) {
+            ended.extend(ops[rows.len()..][..parcel.len()].iter().map(|op| op.id));
+            rows.extend(parcel);
+            continue;
+        }
+        // What comes after the end of an attempt is late, which only the long way sees.
+        let is_late = ended.contains(&op.id) || op.ends() && !ended.insert(op.id);
+        rows.push(row(op, if is_late { "" } else { run }));
+    }
     let groups: Vec<_> = rows.chunk_by(|a, b| a.0 == b.0).collect();
     call.arg(run).arg(ops.len()).arg(groups.len());
     for op in ops {
@@ -71,6 +79,7 @@ impl Row<'_> {
     const fn kept(&self) -> u64 {
         match self {
             Self::Completed(_, completed, _) => completed.kept.bytes(),
+            Self::Part(kept, _) => kept.bytes(),
             _ => 0,
         }
     }
@@ -88,6 +97,9 @@ impl Row<'_> {
                     call.arg(after);
                 }
             }
+            Self::Part(_, result) => {
+                call.arg(*result);
+            }
             Self::Tell(given, data) => {
                 // No job's front is empty, so that without one it goes the long way.
                 call.arg(given.map_or("", |given| &given.front))
@@ -99,6 +111,35 @@ impl Row<'_> {
             }
         }
     }
+}
+
+/// The rows of a parcel, if the operations begin with the ends of all its jobs, in its order.
+fn parcel<'a>(
+    ops: &'a [Op],
+    run: &str,
+    ended: &HashSet<JobId>,
+) -> Option<Vec<(Header<'a>, Row<'a>)>> {
+    let taken = &ops.first()?.given.as_ref()?.part.as_ref()?.parcel;
+    let ops = ops.get(..taken.size)?;
+    let rows = ops.iter().enumerate().map(|(index, op)| {
+        let given = op.given.as_deref().filter(|given| *given.run == *run)?;
+        let part = given.part.as_ref()?;
+        let is_next = Arc::ptr_eq(&part.parcel, taken) && part.index == index;
+        let Action::End(Outcome::Complete(result)) = &op.action else {
+            return None;
+        };
+        let row = Row::Part(given.kept(result.get())?, result.get());
+        let header = Header {
+            what: "parcel",
+            kind: &taken.name,
+            tenant: &given.tenant,
+            topic: &given.topic,
+            attempt: op.attempt,
+            event: "",
+        };
+        (is_next && !ended.contains(&op.id)).then_some((header, row))
+    });
+    rows.collect()
 }
 
 fn row<'a>(op: &'a Op, run: &str) -> (Header<'a>, Row<'a>) {

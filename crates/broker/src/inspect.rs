@@ -107,6 +107,9 @@ impl Inspector {
             let text = counted.get(name);
             text.and_then(|text| text.parse().ok()).unwrap_or(0)
         };
+        // A parcel is one member for all its jobs.
+        let active: u64 = active + total("active_more");
+        let completed: u64 = completed + total("completed_more");
         let waiting = total("waiting");
         let totals = Totals {
             enqueued: total("enqueued"),
@@ -197,14 +200,21 @@ impl Inspector {
         state: JobState,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
-        let key = self.queue_keys(queue).state(state);
+        let keys = self.queue_keys(queue);
         // The next due first; of what is over, the newest first.
-        let mut cmd = redis::cmd("ZRANGE");
-        cmd.arg(key).arg(0).arg(limit.max(1) - 1);
-        if state.is_terminal() {
-            cmd.arg("REV");
+        let is_over = state.is_terminal();
+        let mut call = PAGE.call(keys.base());
+        call.arg(state.to_string())
+            .arg("")
+            .arg("")
+            .arg(limit.max(1));
+        call.arg(if is_over { "back" } else { "" });
+        let page: Vec<(String, String)> = self.redis.script(&call).await?;
+        let mut ids: Vec<_> = page.into_iter().map(|(id, _)| id).collect();
+        if is_over {
+            ids.reverse();
         }
-        self.redis.query(&cmd).await
+        Ok(ids)
     }
 
     async fn waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<String>, Error> {

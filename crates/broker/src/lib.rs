@@ -41,6 +41,7 @@ mod feeds;
 mod filter;
 mod flight;
 mod follow;
+mod gathering;
 mod given;
 mod groups;
 mod handle;
@@ -88,6 +89,7 @@ mod span;
 mod storage;
 mod stored;
 mod subscription;
+mod taken;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod vitals;

@@ -15,6 +15,7 @@ use crate::{
     offer::{Found, Terms},
     script::{self, WORK},
     stored::Stored,
+    taken::{Part, Taken},
 };
 
 /// What a script says: of each operation whether it was written, what was taken, when something falls due, which run of Redis
@@ -84,10 +85,15 @@ impl Round<'_> {
         groups::write(&mut call, self.ops);
         let (written, rows, due, run, long, offer): Answer = redis.script(&call).await?;
         let run = Arc::from(run);
-        let claims = rows
-            .chunks_exact(3)
-            .filter_map(|row| decode(keys.queue(), &run, [0, 1, 2].map(|n| bytes(&row[n]))))
-            .collect();
+        let mut claims = Vec::new();
+        for row in rows.chunks_exact(3) {
+            if let Value::Array(jobs) = &row[1] {
+                claims.extend(decode_parcel(keys.queue(), &run, bytes(&row[0]), jobs));
+            } else {
+                let row = [0, 1, 2].map(|n| bytes(&row[n]));
+                claims.extend(decode(keys.queue(), &run, row));
+            }
+        }
         for id in long {
             let ops = self.ops.iter().filter(|op| op.id.to_string() == id);
             for given in ops.filter_map(|op| op.given.as_ref()) {
@@ -101,6 +107,34 @@ impl Round<'_> {
             offer: Found::read(&offer, keys.queue(), &run),
         })
     }
+}
+
+/// Reads the jobs of a parcel: each as if it had been taken by itself.
+fn decode_parcel(queue: &QueueName, run: &Arc<str>, name: &[u8], jobs: &[Value]) -> Vec<Claim> {
+    let taken = Arc::new(Taken::new(
+        String::from_utf8_lossy(name).into_owned(),
+        jobs.len() / 2,
+    ));
+    let Some(fronts) = taken.fronts() else {
+        // Their leases run out.
+        tracing::error!(%queue, parcel = taken.name, "a parcel with a damaged name was claimed");
+        return Vec::new();
+    };
+    let jobs = jobs.chunks_exact(2).zip(fronts).enumerate();
+    let claims = jobs.filter_map(|(index, (job, front))| {
+        let mut record = front.into_bytes();
+        record.extend_from_slice(bytes(&job[1]));
+        let mut claim = decode(queue, run, [bytes(&job[0]), &record, b""])?;
+        if let Some(given) = &mut claim.given {
+            // Nobody else has it yet.
+            if let Some(given) = Arc::get_mut(given) {
+                let parcel = Arc::clone(&taken);
+                given.part = Some(Part { parcel, index });
+            }
+        }
+        Some(claim)
+    });
+    claims.collect()
 }
 
 /// Reads a claimed job: its id, the job as it is stored, and its payload where that is apart. What is damaged becomes a

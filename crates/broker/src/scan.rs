@@ -8,7 +8,12 @@ use std::collections::{BTreeSet, VecDeque};
 
 use protocol::{FailureCode, JobId, JobRecord, JobState, Kind, Priority, QueueName, Tenant};
 
-use crate::{Error, Inspector, Keys, Redis, pairs::pairs, script::PAGE, since};
+use crate::{
+    Error, Inspector, Keys, Redis,
+    pairs::pairs,
+    script::{ACTIVE, PAGE},
+    since,
+};
 
 /// How many jobs a page has at most.
 const PAGE_SIZE: usize = 500;
@@ -100,9 +105,8 @@ impl Scan {
     async fn begin(&mut self) -> Result<Rest, Error> {
         let sets = match self.state {
             JobState::Active => {
-                let mut cmd = redis::cmd("ZRANGE");
-                cmd.arg(self.keys.state(self.state)).arg(0).arg(-1);
-                let ids: Vec<String> = self.redis.query(&cmd).await?;
+                let active = ACTIVE.call(self.keys.base());
+                let ids: Vec<String> = self.redis.script(&active).await?;
                 return Ok(Rest::Ids(ids.into()));
             }
             JobState::Waiting => {

@@ -18,20 +18,25 @@ const TRANSITIONS: &str = "--@transitions";
 fn writing(flags: &'static str, short: &str, body: &str) -> Script {
     let ends_jobs = body.contains(TRANSITIONS);
     let body = body.replace(TRANSITIONS, include_str!("lua/transitions.lua"));
-    let (keep, retention) = if ends_jobs {
+    let codes = include_str!("lua/codes.lua");
+    let (early_codes, late_codes, keep, retention) = if ends_jobs {
         (
+            codes,
+            "",
             include_str!("lua/keep.lua"),
             include_str!("lua/retention.lua"),
         )
     } else {
-        ("", "")
+        ("", codes, "", "")
     };
     let parts = [
         include_str!("lua/prelude.lua"),
         include_str!("lua/log.lua"),
         include_str!("lua/parcels.lua"),
+        early_codes,
         keep,
         short,
+        late_codes,
         include_str!("lua/counts.lua"),
         include_str!("lua/records.lua"),
         include_str!("lua/unfold.lua"),
@@ -77,10 +82,19 @@ pub(crate) static PRIORITY: LazyLock<Script> =
     LazyLock::new(|| writing("", "", include_str!("lua/priority.lua")));
 pub(crate) static SETTINGS: LazyLock<Script> =
     LazyLock::new(|| writing("allow-oom", "", include_str!("lua/settings.lua")));
-pub(crate) static BEAT: LazyLock<Script> =
-    LazyLock::new(|| alone("allow-oom", &[include_str!("lua/beat.lua")]));
+pub(crate) static BEAT: LazyLock<Script> = LazyLock::new(|| {
+    let parts = [
+        include_str!("lua/parcels.lua"),
+        include_str!("lua/calls.lua"),
+        include_str!("lua/unfold.lua"),
+        include_str!("lua/beat.lua"),
+    ];
+    alone("allow-oom", &parts)
+});
 pub(crate) static PAGE: LazyLock<Script> =
-    LazyLock::new(|| alone("no-writes", &[include_str!("lua/page.lua")]));
+    LazyLock::new(|| of_parcels("no-writes", include_str!("lua/page.lua")));
+pub(crate) static ACTIVE: LazyLock<Script> =
+    LazyLock::new(|| alone("no-writes", &[include_str!("lua/active.lua")]));
 pub(crate) static FIND: LazyLock<Script> =
     LazyLock::new(|| of_parcels("no-writes", include_str!("lua/find.lua")));
 pub(crate) static LOOK: LazyLock<Script> =

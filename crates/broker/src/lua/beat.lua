@@ -1,6 +1,6 @@
 -- A sign of life of a worker: it is in the registry, with its kinds, and its leases are renewed. Says which of them it
 -- no longer holds, and which of its jobs are to be cancelled.
-local base, worker, lease, leaving, fields, kinds = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local worker, lease, leaving, fields, kinds = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local deadline = string.format('%d', now + lease)
@@ -31,7 +31,17 @@ end
 local lost, cancelled = {}, {}
 for i = 6, #ARGV, 2 do
   local id, attempt = ARGV[i], ARGV[i + 1]
-  local front = string.match(redis.call('GET', base .. 'job:' .. id) or '', '^[^;]*')
+  local raw = redis.call('GET', base .. 'job:' .. id)
+  if not raw then
+    -- Leases are each job's own, so a parcel that lasts until a beat is one no more.
+    local name, jobs = parcel_of(base, id)
+    local taken = name and parcel_taken(select(5, parcel_named(name)))
+    if taken and not taken.finished then
+      unfold(name, jobs)
+      raw = raws[id]
+    end
+  end
+  local front = string.match(raw or '', '^[^;]*')
   local own, holder = string.match(front, '^active (%d+) %d+ worker=(%S+)')
   if own == attempt and holder == worker then
     redis.call('ZADD', base .. 'active', deadline, id)

@@ -4,7 +4,7 @@
 local function gate()
   if settings.paused then return 0, -1 end
   local most, wait = math.huge, -1
-  if settings.max_active then most = settings.max_active - call('ZCARD', base .. 'active') end
+  if settings.max_active then most = settings.max_active - call('ZCARD', base .. 'active') - more_of('active') end
   if settings.rate_jobs then
     local full_at = counted.full_at
     local free, pause = allowance(full_at, settings.rate_jobs, settings.rate_ms)

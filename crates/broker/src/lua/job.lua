@@ -8,40 +8,42 @@
 -- read, and its outcome: its result, or its error and in the lines after that where in the worker it happened. While it is
 -- active its own log may be longer than it says. Jobs are read once a script, and written once, at its end. `stored.rs` reads the same form.
 local touched = {}
-local HEAD = '^(%l*)([^;]*);((%d+) (%w+) (%l)(%l)%l(%d+) (%S+) (%d+) (%d) (%S+) (%S+))([^\n]*)\n()'
-local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
-local FIXED = { 'extra', 'key', 'expires' }
 local absent = { attempt = 0, bytes = 0 }
 
--- What can't be read can still end, so that it does not stop the others.
-local function damaged(id, raw)
-  return { id = id, state = string.match(raw, '^%l+') or 'waiting', damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
-    fixed = '0 000000 oif0 unknown 1 1 public =', events = 'o', created = '0', born = '0', kind = 'unknown',
-    tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
-end
+local parse
+do
+  local HEAD = '^(%l*)([^;]*);((%d+) (%w+) (%l)(%l)%l(%d+) (%S+) (%d+) (%d) (%S+) (%S+))([^\n]*)\n()'
 
-local function parse(id, raw)
-  local state, front, fixed, created, born, events, body, size, kind, max, priority, tenant, topic, options, at =
-    string.match(raw, HEAD)
-  if not state then return damaged(id, raw) end
-  local own = topic == '='
-  local job = { id = id, state = state == '' and 'waiting' or state, attempt = 0, back = 0, fixed = fixed,
-    max = tonumber(max), priority = priority, events = events, created = created, born = born, kind = kind,
-    tenant = tenant, topic = own and id or topic, own = own, bytes = tonumber(size), apart = body == 'x',
-    body = string.sub(raw, at), raw = raw }
-  if front ~= '' then
-    local attempt, back = string.match(front, '^ (%d+) (%d+)')
-    job.attempt, job.back = tonumber(attempt) or 0, tonumber(back) or 0
-    for name, value in string.gmatch(front, ' (%l+)=(%S+)') do job[name] = value end
+  -- What can't be read can still end, so that it does not stop the others.
+  local function damaged(id, raw)
+    return { id = id, state = string.match(raw, '^%l+') or 'waiting', damaged = true, attempt = 0, back = 0, max = 1, priority = '1',
+      fixed = '0 000000 oif0 unknown 1 1 public =', events = 'o', created = '0', born = '0', kind = 'unknown',
+      tenant = 'public', topic = id, own = true, bytes = 0, inside = 0, body = '' }
   end
-  if options ~= '' then
-    for name, value in string.gmatch(options, ' (%l+)=(%S+)') do job[name] = value end
+
+  function parse(id, raw)
+    local state, front, fixed, created, born, events, body, size, kind, max, priority, tenant, topic, options, at =
+      string.match(raw, HEAD)
+    if not state then return damaged(id, raw) end
+    local own = topic == '='
+    local job = { id = id, state = state == '' and 'waiting' or state, attempt = 0, back = 0, fixed = fixed,
+      max = tonumber(max), priority = priority, events = events, created = created, born = born, kind = kind,
+      tenant = tenant, topic = own and id or topic, own = own, bytes = tonumber(size), apart = body == 'x',
+      body = string.sub(raw, at), raw = raw }
+    if front ~= '' then
+      local attempt, back = string.match(front, '^ (%d+) (%d+)')
+      job.attempt, job.back = tonumber(attempt) or 0, tonumber(back) or 0
+      for name, value in string.gmatch(front, ' (%l+)=(%S+)') do job[name] = value end
+    end
+    if options ~= '' then
+      for name, value in string.gmatch(options, ' (%l+)=(%S+)') do job[name] = value end
+    end
+    -- How much of the body is not the outcome.
+    local extra = tonumber(job.extra) or 0
+    job.inside = (job.apart and 0 or job.bytes) + extra
+    job.bytes = job.bytes + extra
+    return job
   end
-  -- How much of the body is not the outcome.
-  local extra = tonumber(job.extra) or 0
-  job.inside = (job.apart and 0 or job.bytes) + extra
-  job.bytes = job.bytes + extra
-  return job
 end
 
 local function read(id)
@@ -81,20 +83,26 @@ local function set_outcome(job, name, text)
   end
 end
 
-local function encode(job)
-  local parts = { job.state .. ' ' .. job.attempt .. ' ' .. job.back }
-  local function options(names)
-    for _, name in ipairs(names) do
-      local value = job[name]
-      if value then parts[#parts + 1] = ' ' .. name .. '=' .. value end
+local encode
+do
+  local FRONT = { 'worker', 'started', 'place', 'due', 'from', 'cancel', 'finished', 'kept', 'log', 'result', 'error' }
+  local FIXED = { 'extra', 'key', 'expires' }
+
+  function encode(job)
+    local parts = { job.state .. ' ' .. job.attempt .. ' ' .. job.back }
+    local function options(names)
+      for _, name in ipairs(names) do
+        local value = job[name]
+        if value then parts[#parts + 1] = ' ' .. name .. '=' .. value end
+      end
     end
+    options(FRONT)
+    parts[#parts + 1] = ';' .. job.fixed
+    options(FIXED)
+    parts[#parts + 1] = '\n'
+    parts[#parts + 1] = job.body
+    return table.concat(parts)
   end
-  options(FRONT)
-  parts[#parts + 1] = ';' .. job.fixed
-  options(FIXED)
-  parts[#parts + 1] = '\n'
-  parts[#parts + 1] = job.body
-  return table.concat(parts)
 end
 
 local function write_jobs()

@@ -24,6 +24,7 @@ if none('active') and none('delayed') and none('parked') and none('asides') and 
   end
 end
 for state in pairs(keep_ms) do
-  if none(state) then call('HDEL', base .. 'count', state .. '_bytes') end
+  if none(state) then call('HDEL', base .. 'count', state .. '_bytes', state .. '_more') end
 end
+if none('active') then call('HDEL', base .. 'count', 'active_more') end
 return { promoted, swept, late, pruned }

@@ -1,16 +1,6 @@
 -- What has finished, and how long it is kept.
 local keep_ms = { completed = keep_completed_ms, failed = keep_failed_ms, cancelled = keep_completed_ms }
 
--- The code of so many bytes, and of what else belongs to a job.
-local function code_for(bytes, has_log, has_body)
-  local part, exponent = math.ceil(bytes / 64), 0
-  if part >= 64 then exponent = 1 end
-  while part >= 128 do part, exponent = math.ceil(part / 2), exponent + 1 end
-  if exponent > 0 then part = part - 64 end
-  if exponent > 15 then part, exponent = 63, 15 end
-  return (has_log and 2048 or 0) + (has_body and 1024 or 0) + exponent * 64 + part
-end
-
 -- Finished jobs are kept for a while; their logs go with them. Ids and scores are given in turn.
 local function forget(popped, state)
   for i = 1, #popped, 2 do
@@ -21,28 +11,35 @@ local function forget(popped, state)
     end
     if logs[id] then logs[id].gone = true end
   end
-  change(state .. '_bytes', -unlink(popped))
+  local bytes, more = unlink(popped)
+  change(state .. '_bytes', -bytes)
+  if more > 0 then call('HINCRBY', base .. 'count', state .. '_more', -more) end
+end
+
+local function forget_oldest(state, most)
+  local popped, jobs, part, bytes = pop_oldest(base .. state, most, more_of(state))
+  forget(popped, state)
+  if part > 0 then
+    change(state .. '_bytes', -bytes)
+    call('HINCRBY', base .. 'count', state .. '_more', -part)
+  end
+  return jobs
 end
 
 local function trim_finished(state, most)
   local key = base .. state
   local trimmed = 0
-  local over = math.min(most, call('ZCARD', key) - keep_jobs)
-  if over > 0 then
-    local oldest = call('ZPOPMIN', key, over)
-    forget(oldest, state)
-    trimmed = #oldest / 2
-  end
+  local over = math.min(most, call('ZCARD', key) + more_of(state) - keep_jobs)
+  if over > 0 then trimmed = forget_oldest(state, over) end
   local field = state .. '_bytes'
   local bytes = counted[field] or tonumber(call('HGET', base .. 'count', field)) or 0
   while trimmed < most and bytes + (changes[field] or 0) > keep_bytes do
-    local oldest = call('ZPOPMIN', key)
-    if not oldest[1] then
+    local forgotten = forget_oldest(state, 1)
+    if forgotten == 0 then
       change(field, -bytes - (changes[field] or 0))
       break
     end
-    forget(oldest, state)
-    trimmed = trimmed + 1
+    trimmed = trimmed + forgotten
   end
   return trimmed
 end

@@ -9,13 +9,16 @@
 -- offer it says, before its number: `n` it is new, `s` it stands as far as is known, `w` it is withdrawn.
 --
 -- Operations come in groups that have in common: what they are, how many, the jobs' kind, tenant and topic (none for their
--- own channel), the attempt, and a figure or word more.
+-- own channel), the attempt, and a figure or word more. All jobs of a parcel that complete together are a group, which has the
+-- parcel's name in place of the kind, and their results in the order of its list.
 local worker, slot, round, lease, want, kinds = arg(), arg(), arg(), number(), number(), arg()
 local offer = arg()
 local believed, ops, groups = arg(), number(), number()
 local memory, job_key, ids_at = base .. 'round:' .. worker .. ':' .. slot, base .. 'job:', cursor
 cursor = cursor + ops
-local HEADER, WIDTH = 7, { given = 6, told = 7, tell = 3 }
+local HEADER, WIDTH = 7, { given = 6, told = 7, tell = 3, parcel = 1 }
+-- How many jobs a parcel has that is taken.
+local LEAST, MOST = 4, 32
 
 local function knows(kind)
   return kinds == '' or kind == kinds or find(' ' .. kinds .. ' ', ' ' .. kind .. ' ', 1, true) ~= nil
@@ -23,7 +26,8 @@ end
 
 -- What it took: ids, and the attempts that are not the first.
 local claims, attempts = {}, {}
--- What a worker gets of jobs, three strings for each: its id, the job as it is stored, and a payload that is apart.
+-- What a worker gets of jobs, three strings for each: its id, the job as it is stored, and a payload that is apart. For a parcel
+-- these are its name, its list, and nothing.
 local given = {}
 local statuses, is_over, over_long = '', false, {}
 -- Where it stopped taking at a job that goes the long way: how many are left of its tenant's share, and how many tenants
@@ -64,46 +68,68 @@ end
 
 repeat
   local counted = call('HMGET', base .. 'count', 'settings', 'parked', 'due', 'prune', 'waiting', 'bytes', 'sequence',
-    'completed', 'completed_bytes')
+    'completed', 'completed_bytes', 'active_more', 'completed_more')
   local due_at, prune_at, sequence = tonumber(counted[3]) or 0, tonumber(counted[4]) or 0, tonumber(counted[7]) or 0
-  local completed_bytes = tonumber(counted[9]) or 0
+  local completed_bytes, active_more, completed_more = tonumber(counted[9]) or 0, tonumber(counted[10]) or 0, tonumber(counted[11]) or 0
   if is_repeated or (tonumber(counted[1]) or 0) > 0 or (tonumber(counted[2]) or 0) > 0 then break end
   if want > 0 and (due_at <= now or call('EXISTS', base .. 'asides', base .. 'ring:0', base .. 'ring:2') > 0) then break end
   if ops > 512 or ops > 0 and (believed ~= run or prune_at <= now) then break end
 
   -- The fence: what was written about a job meanwhile has changed its front, which follows the state. So the front is as
-  -- the worker got it, or the job goes the long way.
+  -- the worker got it, or the job goes the long way. A parcel of which a job was written about is there no more.
   local keys, raws, at, n = {}, {}, cursor, 0
   if ops > 0 then
-    for i = 1, ops do keys[i] = job_key .. A[ids_at + i] end
-    raws = call('MGET', unpack(keys))
     for _ = 1, groups do
-      local width, many = WIDTH[A[at + 1]], tonumber(A[at + 2])
+      local what, many = A[at + 1], tonumber(A[at + 2])
+      if what == 'parcel' and not call('ZSCORE', base .. 'active', A[at + 3]) then
+        n = nil
+        break
+      end
+      if what ~= 'parcel' then
+        for i = n + 1, n + many do keys[#keys + 1] = job_key .. A[ids_at + i] end
+      end
+      at, n = at + HEADER + many * (WIDTH[what] or 2), n + many
+    end
+    if not n then break end
+    if #keys > 0 then raws = call('MGET', unpack(keys)) end
+    at, n = cursor, 0
+    for _ = 1, groups do
+      local what, many = A[at + 1], tonumber(A[at + 2])
+      local width = WIDTH[what]
       at = at + HEADER
+      if what == 'parcel' then
+        at, many = at + many, 0
+      elseif not width then
+        n = -1
+      end
       for _ = 1, width and many or 0 do
         n = n + 1
         local raw, front = raws[n], A[at + 1]
         at = at + width
         if not raw or find(raw, front, 7, true) ~= 7 or string.byte(raw, 7 + #front) ~= 59 then
-          width = nil
+          n = -1
           break
         end
       end
-      if not width then
-        n = -1
-        break
-      end
+      if n < 0 then break end
     end
-    if n < ops then break end
+    if n < 0 then break end
   end
 
   -- What it finished, and what it has to tell.
-  local pairs_to_set, last, tenants = {}, 0, {}
+  local pairs_to_set, last, tenants, finished = {}, 0, {}, 0
   if ops > 0 then
     at, n = cursor, 0
-    local ended, done, of_kind = {}, {}, {}
+    -- `single` counts those that are no parcel's.
+    local ended, done, of_kind, single = {}, {}, {}, 0
     for _ = 1, groups do
       local what, many, kind, tenant, topic = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 4], A[at + 5]
+      local name = kind
+      local since, number, its_kind
+      if what == 'parcel' then
+        since, number, its_kind = parcel_named(name)
+        kind = its_kind
+      end
       local after_id = '","kind":"' .. kind .. '","attempt":' .. A[at + 6] .. ',"time":' .. now_text .. ',"data":'
       local more = A[at + 7]
       at = at + HEADER
@@ -123,14 +149,44 @@ repeat
           -- From now on its log has to be cut: the long way does.
           if length > log_max_events or length * 1024 > log_max_bytes then over_long[#over_long + 1] = id end
         end
-        n = n + many
+        n, single = n + many, single + many
+      elseif what == 'parcel' then
+        local log, lines, size = topic ~= '' and open_shared(topic), {}, 0
+        local epoch = string.gsub(sub(since, 2), ' ', '')
+        completed_bytes = completed_bytes + more
+        tenants[tenant] = (tenants[tenant] or 0) - many
+        of_kind[kind] = (of_kind[kind] or 0) + many
+        for i = 1, many do
+          local id = A[ids_at + n + i]
+          local json = '{"type":"completed","job":"' .. id .. after_id .. A[at + i] .. '}'
+          if log then
+            lines[#lines + 1], size = json, size + #json
+            if size > MESSAGE then
+              append_lines(log, lines, size)
+              lines, size = {}, 0
+            end
+          else
+            call('PUBLISH', base .. 'ch:' .. id, published(epoch, '1', json))
+          end
+        end
+        if log then append_lines(log, lines, size) end
+        call('RPUSH', base .. 'results:' .. number, unpack(A, at + 1, at + many))
+        call('ZREM', base .. 'parcels', name)
+        local m = #ended + 1
+        ended[m] = name
+        name = name .. ' ' .. now_text .. ' ' .. more .. ' ' .. run
+        call('ZADD', base .. 'parcels', 0, name)
+        done[2 * m - 1], done[2 * m] = now_text, name
+        active_more, completed_more = active_more + 1 - many, completed_more + many - 1
+        at, n, finished = at + many, n + many, finished + many
       else
         local width, log, lines, size = WIDTH[what], topic ~= '' and open_shared(topic), {}, 0
         completed_bytes = completed_bytes + more
         tenants[tenant] = (tenants[tenant] or 0) - many
         of_kind[kind] = (of_kind[kind] or 0) + many
+        finished = finished + many
         for i = 1, many do
-          n = n + 1
+          n, single = n + 1, single + 1
           local id, front, new, between, result = A[ids_at + n], A[at + 1], A[at + 2], A[at + 3], A[at + 4]
           local json = '{"type":"completed","job":"' .. id .. after_id .. result .. '}'
           if what == 'told' then
@@ -146,9 +202,9 @@ repeat
           else
             call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], '1', json))
           end
-          pairs_to_set[last + 1] = keys[n]
+          pairs_to_set[last + 1] = keys[single]
           pairs_to_set[last + 2] = 'completed' .. (new ~= '' and new or front) .. ' finished=' .. now_text .. between ..
-            sub(raws[n], 8 + #front) .. result
+            sub(raws[single], 8 + #front) .. result
           last = last + 2
           local m = #ended + 1
           ended[m], done[2 * m - 1], done[2 * m] = id, now_text .. A[at + 5], id
@@ -159,8 +215,7 @@ repeat
     end
     statuses = string.rep('1', ops)
     is_over = true
-    n = #ended
-    if n > 0 then
+    if finished > 0 then
       in_pieces('ZREM', base .. 'active', ended)
       in_pieces('ZADD', base .. 'completed', done)
       for kind, many in pairs(of_kind) do
@@ -170,19 +225,20 @@ repeat
         end
       end
       -- For each job that ends, up to two old ones go.
-      local left = 2 * n + 16
-      local surplus = math.min(left, call('ZCARD', base .. 'completed') - keep_jobs)
+      local left = 2 * finished + 16
+      local surplus = math.min(left, call('ZCARD', base .. 'completed') + completed_more - keep_jobs)
       if surplus <= 0 and completed_bytes > keep_bytes then surplus = 1 end
       while surplus > 0 do
-        local popped = call('ZPOPMIN', base .. 'completed', surplus)
+        local popped, gone, part, part_bytes = pop_oldest(base .. 'completed', surplus, completed_more)
         -- One that ended in this round may go at once; its record is written, and goes, below.
         if last > 0 then
           call('MSET', unpack(pairs_to_set))
           pairs_to_set, last = {}, 0
         end
-        completed_bytes = completed_bytes - unlink(popped)
-        left = left - #popped / 2
-        surplus = #popped > 0 and left > 0 and completed_bytes > keep_bytes and 1 or 0
+        local bytes, more = unlink(popped)
+        completed_bytes, completed_more = completed_bytes - bytes - part_bytes, completed_more - more - part
+        left = left - gone
+        surplus = gone > 0 and left > 0 and completed_bytes > keep_bytes and 1 or 0
       end
     end
   end
@@ -191,13 +247,17 @@ repeat
   local beginning = 'active 1 0 worker=' .. worker .. ' started=' .. now_text .. ' place='
   -- `behind` are the tenants that were put behind the others again.
   local active, deadline, bytes, behind = {}, int(now + lease), 0, {}
+  local function put(member, id, raw, apart)
+    active[#active + 1], active[#active + 2] = deadline, member
+    local m = #given
+    given[m + 1], given[m + 2], given[m + 3] = id, raw, apart
+  end
   -- `raw` is the job as it is stored from now on, `apart` its payload if that is apart.
   local function claim(id, raw, size, extra, apart)
     pairs_to_set[last + 1], pairs_to_set[last + 2] = job_key .. id, raw
     last = last + 2
-    local m = #claims + 1
-    claims[m], active[2 * m - 1], active[2 * m] = id, deadline, id
-    given[3 * m - 2], given[3 * m - 1], given[3 * m] = id, raw, apart
+    claims[#claims + 1] = id
+    put(id, id, raw, apart)
     bytes = bytes + size + extra
   end
   -- How many bytes only workers read, by where a job's options begin.
@@ -224,15 +284,45 @@ repeat
           break
         end
         local held = base .. 'parcel:' .. its_number
-        local jobs = call('LPOP', held, 2 * left) or {}
-        many = #jobs / 2
-        for i = 1, many do
-          local head = jobs[2 * i]
-          -- What can't be read is given all the same: the worker has it fail.
-          local size, at = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
-          claim(jobs[2 * i - 1], beginning .. int(first + i) .. since .. head, size or 0, at and extra_of(head, at) or 0, '')
+        local there = call('LLEN', held) / 2
+        many = math.min(left, there)
+        local taken, pieces = 0, math.ceil(many / MOST)
+        while taken < many do
+          -- As equal as they can be, so that none is very small.
+          local n = math.ceil((many - taken) / pieces)
+          pieces = pieces - 1
+          local is_rest = taken + n == there
+          local jobs
+          if is_rest and n >= LEAST then jobs = call('LRANGE', held, 0, -1) else jobs = call('LPOP', held, 2 * n) or {} end
+          local greatest, least = jobs[1], jobs[1]
+          for i = 1, n do
+            local id, head = jobs[2 * i - 1], jobs[2 * i]
+            -- What can't be read is given all the same: the worker has it fail.
+            local size, at = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
+            local extra = at and extra_of(head, at) or 0
+            if n < LEAST then
+              claim(id, beginning .. int(first + taken + i) .. since .. head, size or 0, extra, '')
+            else
+              if id > greatest then greatest = id elseif id < least then least = id end
+              claims[#claims + 1], bytes = id, bytes + (size or 0) + extra
+            end
+          end
+          if n >= LEAST then
+            local number = its_number
+            if not is_rest then
+              sequence = sequence + 1
+              number = int(sequence)
+              call('RPUSH', base .. 'parcel:' .. number, unpack(jobs))
+            end
+            local part = '@' .. greatest .. least .. ' ' .. number .. sub(name, 55 + #its_number) .. ' ' .. worker .. ' ' .. now_text ..
+              ' ' .. int(first + taken + 1) .. ' ' .. int(n)
+            call('ZADD', base .. 'parcels', 0, part)
+            put(part, part, jobs, '')
+            active_more = active_more + n - 1
+          end
+          taken = taken + n
         end
-        if many == left and call('EXISTS', held) == 1 then
+        if many < there then
           call('ZADD', line, int(first + many + 1), name)
         else
           call('ZREM', base .. 'parcels', name)
@@ -325,7 +415,8 @@ repeat
     end
   end
   call('HSET', base .. 'count', 'waiting', int((tonumber(counted[5]) or 0) - got), 'bytes', int((tonumber(counted[6]) or 0) - bytes),
-    'sequence', int(sequence), 'due', int(due_at), 'completed', int((tonumber(counted[8]) or 0) + n), 'completed_bytes', int(completed_bytes))
+    'sequence', int(sequence), 'due', int(due_at), 'completed', int((tonumber(counted[8]) or 0) + finished),
+    'completed_bytes', int(completed_bytes), 'active_more', int(active_more), 'completed_more', int(completed_more))
   if share_left then break end
   remember()
   if got == want and (next(behind) or call('EXISTS', base .. 'ring:0', base .. 'ring:1', base .. 'ring:2') > 0) then wake() end

@@ -2,7 +2,7 @@
 
 -- Finished jobs -------------------------------------------------------------------------------------------------
 local function finish_one(id, state, kept, code)
-  add(state, now_text .. sub(string.format('%.4f', code / 4096), 2), id)
+  add(state, now_text .. fraction(code), id)
   change(state .. '_bytes', kept)
   count(state)
   finished[state] = (finished[state] or 0) + 1
@@ -51,7 +51,15 @@ end
 -- Jobs whose worker stopped renewing: again if they have attempts left, else failed.
 local lost = '{"code":"lease_lost","message":"the worker stopped renewing its lease"}'
 local function sweep(most)
-  local late = call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most)
+  local function those() return call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most) end
+  local late, parcels = those(), 0
+  for _, name in ipairs(late) do
+    if string.byte(name) == 64 then
+      unfold(name)
+      parcels = parcels + 1
+    end
+  end
+  if parcels > 0 then late = those() end
   in_pieces('ZREM', base .. 'active', late)
   preload(late)
   for _, id in ipairs(late) do

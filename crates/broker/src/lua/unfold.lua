@@ -1,21 +1,39 @@
--- Has the jobs of a parcel wait each by itself, as everything but the short ways expects. `jobs` is what the parcel holds.
+-- How many jobs a set has more than members: each parcel is one.
+local function more_of(state) return tonumber(call('HGET', base .. 'count', state .. '_more')) or 0 end
+
+-- Has the jobs of a parcel be each by itself, as everything but the short ways expects. `jobs` is what the parcel holds.
 local function unfold(name, jobs)
-  local since, number, _, line = parcel_named(name)
-  local key = base .. 'parcel:' .. number
+  local _, number, _, line = parcel_named(name)
+  local key, codes, sum = base .. 'parcel:' .. number, {}, 0
   jobs = jobs or call('LRANGE', key, 0, -1)
-  line = base .. 'wait:' .. line
-  local place = tonumber(call('ZSCORE', line, name) or number) - 1
-  local records, places = {}, {}
-  for i = 1, #jobs, 2 do
-    records[i], records[i + 1] = base .. 'job:' .. jobs[i], since .. jobs[i + 1]
-    places[i], places[i + 1] = int(place + (i + 1) / 2), jobs[i]
-    raws[jobs[i]] = records[i + 1]
+  local function kept_of(id, head, result)
+    local size, topic, options = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ (%S+)([^\n]*)')
+    size = (tonumber(size) or 0) + (tonumber(string.match(options or '', ' extra=(%d+)')) or 0)
+    codes[id] = code_for(512 + size + #result + (topic == '=' and 256 or 0), false, false)
+    sum = sum + decode(codes[id])
+    return int(decode(codes[id]))
   end
-  for i = 1, #records, 256 do call('MSET', unpack(records, i, math.min(i + 255, #records))) end
-  in_pieces('ZADD', line, places)
-  call('ZREM', line, name)
+  local records, taken = records_of(base, name, jobs, nil, kept_of)
+  local state = not taken and 'waiting' or taken.finished and 'completed' or 'active'
+  local set = state == 'waiting' and base .. 'wait:' .. line or base .. state
+  local score = tonumber(call('ZSCORE', set, name) or number)
+  local pairs_to_set, scores = {}, {}
+  for n, record in ipairs(records) do
+    local id = jobs[2 * n - 1]
+    raws[id] = record
+    pairs_to_set[2 * n - 1], pairs_to_set[2 * n] = base .. 'job:' .. id, record
+    local its_score = int(score)
+    if state == 'waiting' then its_score = int(score + n - 1) end
+    if codes[id] then its_score = its_score .. fraction(codes[id]) end
+    scores[2 * n - 1], scores[2 * n] = its_score, id
+  end
+  for i = 1, #pairs_to_set, 256 do call('MSET', unpack(pairs_to_set, i, math.min(i + 255, #pairs_to_set))) end
+  in_pieces('ZADD', set, scores)
+  call('ZREM', set, name)
   call('ZREM', base .. 'parcels', name)
-  call('UNLINK', key)
+  call('UNLINK', key, base .. 'results:' .. number)
+  if taken then call('HINCRBY', base .. 'count', state .. '_more', 1 - #records) end
+  if state == 'completed' then change('completed_bytes', sum - taken.kept) end
 end
 -- Has those that come next in a line stand there by themselves.
 local function unfold_front(line, n)

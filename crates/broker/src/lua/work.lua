@@ -1,13 +1,16 @@
 -- One round of a worker: what it finished, then what it may take.
 --@transitions
-for i = 1, #given, 3 do raws[given[i]] = given[i + 1] end
+for i = 1, #given, 3 do
+  if string.byte(given[i]) ~= 64 then raws[given[i]] = given[i + 1] end
+end
 -- What a worker gets of jobs, once they are stored.
+local taken_before = #claims
 local function give()
-  for i = #given / 3 + 1, #claims do
-    local id = claims[i]
+  for i = taken_before + 1, #claims do
+    local id, m = claims[i], #given
     local job = read(id)
-    given[3 * i - 2], given[3 * i - 1] = id, job.raw
-    given[3 * i] = job.apart and call('GET', base .. 'body:' .. id) or ''
+    given[m + 1], given[m + 2] = id, job.raw
+    given[m + 3] = job.apart and call('GET', base .. 'body:' .. id) or ''
   end
   return given
 end
@@ -51,7 +54,7 @@ if not is_over then
         else
           ended[#ended + 1] = id
           leave_active(job.tenant)
-          if op == 'complete' or width > 2 then
+          if op == 'complete' or width ~= 2 then
             close(id, job, 'completed', a)
             count_kind('completed', job.kind, 1)
           elseif job.cancel or op == 'cancel' then

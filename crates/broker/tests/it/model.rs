@@ -57,7 +57,7 @@ fn run(
         ..default
     };
     let steps = from_env("MODEL_STEPS", 50) as usize;
-    let kept = prop_oneof![Just(1_000), Just(3)];
+    let kept = prop_oneof![Just(1_000), Just(3), Just(20)];
     let server = std::cell::RefCell::new(server);
     let result = TestRunner::new(config).run(&(kept, vec(op, 1..steps)), |(kept, ops)| {
         let mut server = server.borrow_mut();
@@ -168,6 +168,18 @@ fn a_queue_whose_workers_are_idle_does_as_its_model() {
         &runtime,
         from_env("MODEL_CASES", 48),
         op::op_of_idle(),
+    );
+}
+
+#[test]
+fn a_queue_of_parcels_does_as_its_model() {
+    let runtime = runtime();
+    let server = runtime.block_on(one("no"));
+    run(
+        server,
+        &runtime,
+        from_env("MODEL_CASES", 48),
+        op::op_of_parcels(),
     );
 }
 

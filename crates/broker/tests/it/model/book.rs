@@ -149,6 +149,15 @@ impl Book {
         found.map(|(id, _)| *id).collect()
     }
 
+    /// Those of which the ids are meant.
+    pub fn ids_that(&self, is_meant: impl Fn(&JobId) -> bool) -> Vec<JobId> {
+        self.jobs
+            .keys()
+            .filter(|id| is_meant(id))
+            .copied()
+            .collect()
+    }
+
     /// Ids of jobs whose score is over, in the order in which they fell due.
     pub fn over(&self, state: JobState, score: impl Fn(&Record) -> u64) -> Vec<JobId> {
         let mut ids = self.ids(|job| job.state == state && score(job) <= NOW);
@@ -348,14 +357,27 @@ impl Book {
         }
     }
 
-    /// Gives what got a score in this step one of its own; says what is to be written over what Redis has.
-    pub fn settle(&mut self) -> Vec<(&'static str, String, u64)> {
+    /// Gives what got a score in this step one of its own, or of the parcel that it is in; says what is to be written over
+    /// what Redis has.
+    pub fn settle(
+        &mut self,
+        together: &BTreeMap<String, String>,
+    ) -> Vec<(&'static str, String, u64)> {
         let mut ticks = self.ticks;
         let mut fixes = Vec::new();
+        let mut of_parcels = BTreeMap::new();
         let mut fix = |set, member: String, score: &mut u64| {
             if *score == NOW || *score == FAR {
-                ticks += 1;
-                *score = if *score == FAR { FAR } else { 0 } + ticks;
+                let parcel = together.get(&member).filter(|_| set != "expiring");
+                let tick = match parcel.and_then(|parcel| of_parcels.get(parcel)) {
+                    Some(tick) => *tick,
+                    None => {
+                        ticks += 1;
+                        ticks
+                    }
+                };
+                of_parcels.extend(parcel.map(|parcel| (parcel, tick)));
+                *score = if *score == FAR { FAR } else { 0 } + tick;
                 fixes.push((set, member, *score));
             }
         };

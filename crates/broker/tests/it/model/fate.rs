@@ -1,5 +1,7 @@
 //! What the clock, operators and a crash do, to both the queue and its model.
 
+use std::collections::BTreeMap;
+
 use broker::{Done, Inspector, Maintenance, QueueSettings, testing::until};
 use protocol::{JobId, JobState};
 
@@ -24,8 +26,24 @@ impl World<'_> {
             _ => ("parked", Vec::new()),
         };
         let mut past = Vec::new();
+        // A parcel has one lease.
+        let parcel = |id: &JobId| self.together.get(&id.to_string());
+        let its_own = ids.clone();
+        let is_meant = |id: &JobId| {
+            let with = |one: &JobId| parcel(one).is_some() && parcel(one) == parcel(id);
+            its_own.contains(id) || set == "active" && its_own.iter().any(with)
+        };
+        let ids = if set == "parked" {
+            ids
+        } else {
+            self.book.ids_that(is_meant)
+        };
+        let mut ticks = BTreeMap::new();
         for id in ids {
-            let tick = self.book.tick();
+            let tick = match parcel(&id).filter(|_| set == "active") {
+                Some(parcel) => *ticks.entry(parcel).or_insert_with(|| self.book.tick()),
+                None => self.book.tick(),
+            };
             let Some(job) = self.book.jobs.get_mut(&id) else {
                 continue;
             };

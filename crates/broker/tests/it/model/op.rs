@@ -96,6 +96,8 @@ pub enum Op {
     EnqueueAgain(Pick, Option<u8>),
     /// Who, what is written, how many are wanted, and whether leases of no length are.
     Round(usize, Vec<Try>, usize, bool),
+    /// Who completes all that it holds, but for so many, and how many are wanted.
+    Finish(usize, usize, usize),
     /// Who, how many are wanted, whether the worker would be given one, and whether it hears of what it was given.
     Offer(usize, usize, bool, bool),
     /// The last round again, as it was.
@@ -335,6 +337,31 @@ fn bunch() -> impl Strategy<Value = Op> {
         };
         Op::Bunch(ordinary, n)
     })
+}
+
+/// What happens to a queue in which most jobs are in parcels.
+pub fn op_of_parcels() -> impl Strategy<Value = Op> {
+    let none = || Just(Vec::new());
+    let finish = || {
+        (
+            0..3_usize,
+            prop_oneof![4 => Just(0), 1 => 0..4_usize],
+            0..12_usize,
+        )
+    };
+    prop_oneof![
+        12 => bunch(),
+        12 => (0..3_usize, none(), 0..40_usize, Just(false)).prop_map(|(who, acts, want, none)| Op::Round(who, acts, want, none)),
+        16 => finish().prop_map(|(who, left, want)| Op::Finish(who, left, want)),
+        2 => (0..3_usize).prop_map(Op::Repeat),
+        2 => (0..3_usize, rarely(), vec((held(), Just(0)), 0..2)).prop_map(|(who, none, held)| Op::Beat(who, none, held)),
+        2 => (pick(), Just(None)).prop_map(|(pick, payload)| Op::EnqueueAgain(pick, payload)),
+        1 => pick_in(JobState::Active).prop_map(Op::LeaseOver),
+        2 => vec(pick_in(JobState::Active), 1..3).prop_map(|picks| Op::Cancel(picks, None)),
+        2 => vec(pick_in(JobState::Completed), 1..3).prop_map(Op::Delete),
+        1 => Just(Op::Maintain(Forget { completed: true, failed: false })),
+        3 => op(),
+    ]
 }
 
 /// Anything but a crash of Redis.

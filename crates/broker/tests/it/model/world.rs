@@ -26,7 +26,13 @@ use super::{
 /// Another time for what is in a sorted set; what is said after the milliseconds stays.
 const SCORE: &str = "
 local score = redis.call('ZSCORE', KEYS[1], ARGV[2])
-if score then redis.call('ZADD', KEYS[1], ARGV[1] + score % 1, ARGV[2]) end
+if score then redis.call('ZADD', KEYS[1], ARGV[1] + score % 1, ARGV[2]) return 0 end
+-- One in a parcel has its score.
+for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local number = string.match(name, '^@%w+ (%d+) ')
+  local key = number and string.match(KEYS[1], '^[^:]*:') .. 'parcel:' .. number
+  if key and redis.call('LPOS', key, ARGV[2]) then redis.call('ZADD', KEYS[1], ARGV[1], name) end
+end
 return 0";
 
 pub const BASE: &str = "test{chat}:";
@@ -74,6 +80,8 @@ pub struct World<'a> {
     pub entries: BTreeMap<String, Vec<String>>,
     /// Entries of logs as they were read, for not doing it at each step.
     pub events: BTreeMap<String, Event>,
+    /// The parcel of each job that is in one.
+    pub together: BTreeMap<String, String>,
     /// Whether the step ran a script that wakes workers.
     pub wakes: bool,
     /// The kinds that jobs are set aside of, in the order in which Redis goes through them, which is any.
@@ -115,6 +123,7 @@ impl<'a> World<'a> {
             entries: BTreeMap::new(),
             runs: BTreeMap::new(),
             events: BTreeMap::new(),
+            together: BTreeMap::new(),
             wakes: false,
             asides: Vec::new(),
             server,
@@ -149,12 +158,12 @@ impl<'a> World<'a> {
             _ => !op.is_time(),
         };
         self.apply(op).await?;
+        let dump = self.dump().await;
         if self.book.trims.iter().any(|(_, over)| *over > 0) {
-            let dump = self.dump().await;
             let is_there = |id| dump.contains_key(&format!("{BASE}job:{id}"));
             self.book.trim_away(is_there);
         }
-        let scores = self.book.settle();
+        let scores = self.book.settle(&self.together);
         self.write_scores(scores).await;
         let dump = self.dump().await;
         self.check(&dump)?;
@@ -210,25 +219,11 @@ impl<'a> World<'a> {
             }
             Op::Round(who, tries, want, no_lease) => {
                 let acts = tries.iter().filter_map(|one| self.act(*who, one)).collect();
-                self.sent[*who] = (acts, *want, *no_lease);
-                self.is_offer[*who] = false;
-                let lease = if *no_lease { Duration::ZERO } else { HOUR };
-                let answer = self.puppets[*who]
-                    .round(&self.sent[*who].0, *want, lease)
-                    .await;
-                let answer = answer.unwrap();
-                self.compare_round(*who, &answer)?;
-                // A worker that could take more knows when anything will fall due, or looks too early. After a lost answer
-                // it does not, and looks again anyway.
-                if self.book.settings.rate.is_some() {
-                    return Ok(());
-                }
-                let looks_again = answer.claims.len() < *want && self.book.falls_due();
-                same(
-                    "whether to look again",
-                    &(answer.due_ms.is_some() || !looks_again),
-                    &true,
-                )
+                self.round(*who, acts, *want, *no_lease).await
+            }
+            Op::Finish(who, left, want) => {
+                let acts = self.all_done(*who).into_iter().skip(*left).collect();
+                self.round(*who, acts, *want, false).await
             }
             Op::Offer(who, want, is_meant, hears) => {
                 self.offer(*who, *want, *is_meant, *hears).await
@@ -265,6 +260,28 @@ impl<'a> World<'a> {
             Op::Crash(round) => self.crash(*round).await,
             _ => self.operate(op).await,
         }
+    }
+
+    async fn round(&mut self, who: usize, acts: Vec<Act>, want: usize, no_lease: bool) -> Fits {
+        self.sent[who] = (acts, want, no_lease);
+        self.is_offer[who] = false;
+        let lease = if no_lease { Duration::ZERO } else { HOUR };
+        let answer = self.puppets[who]
+            .round(&self.sent[who].0, want, lease)
+            .await;
+        let answer = answer.unwrap();
+        self.compare_round(who, &answer)?;
+        // A worker that could take more knows when anything will fall due, or looks too early. After a lost answer
+        // it does not, and looks again anyway.
+        if self.book.settings.rate.is_some() {
+            return Ok(());
+        }
+        let looks_again = answer.claims.len() < want && self.book.falls_due();
+        same(
+            "whether to look again",
+            &(answer.due_ms.is_some() || !looks_again),
+            &true,
+        )
     }
 
     async fn enqueue_new(&mut self, jobs: &[NewJob]) -> Fits {
