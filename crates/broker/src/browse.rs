@@ -2,7 +2,8 @@
 //!
 //! A queue has no index but by state and time, and by tenant for jobs that wait, so a page looks at a bounded number of jobs,
 //! and may have few or none and still not be the last. What joins and leaves meanwhile does no harm: a job that stays where it
-//! is, is listed once. Only of very many active jobs one may come twice, when its lease was renewed.
+//! is, is listed once. Only of very many active jobs one may come twice, when its lease was renewed, and of a completed parcel one
+//! when the parcel was taken apart.
 
 mod whole;
 

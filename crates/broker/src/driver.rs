@@ -117,7 +117,7 @@ impl Queued {
         }
     }
 
-    /// How many operations fit in a round: who stops may have more to hand back.
+    /// How many operations fit in a round: who stops may have more to hand back. A parcel is not cut.
     fn fitting(&self) -> usize {
         let mut bytes = 0;
         let fit = |op: &&Op| {
@@ -125,7 +125,12 @@ impl Queued {
             bytes += op.bytes();
             fits
         };
-        self.next.iter().take(MAX_OPS).take_while(fit).count()
+        let fit = self.next.iter().take(MAX_OPS).take_while(fit).count();
+        let cut = self.next.get(fit).and_then(Op::part);
+        let cut = cut.filter(|part| !part.parcel.is_broken());
+        cut.and_then(|part| fit.checked_sub(part.index))
+            .filter(|whole| *whole > 0)
+            .unwrap_or(fit)
     }
 
     /// How many of these end their attempts.
@@ -142,7 +147,14 @@ impl Queued {
     /// What goes now.
     fn take(&mut self) -> Vec<Op> {
         let rest = self.next.split_off(self.fitting());
-        let ops = std::mem::replace(&mut self.next, rest);
+        let mut ops = std::mem::replace(&mut self.next, rest);
+        // What has to take a parcel apart goes alone, so that the others go the short way.
+        let has_to_unfold = |op: &Op| op.part().is_some_and(|part| part.parcel.has_to_unfold());
+        if ops.iter().any(has_to_unfold) {
+            let (first, mut others): (Vec<_>, Vec<_>) = ops.into_iter().partition(has_to_unfold);
+            others.append(&mut self.next);
+            (ops, self.next) = (first, others);
+        }
         self.bytes -= ops.iter().map(Op::bytes).sum::<usize>();
         self.in_flight.extend(ops.iter().map(|op| op.id));
         ops
@@ -213,6 +225,8 @@ impl Driver {
                     || !queued.next.is_empty() && queued.bytes >= MAX_OP_BYTES
             };
             if is_worth && let Some(slot) = slots.pop() {
+                let ops = queued.take();
+                let ending = ops.iter().filter(|op| op.ends()).count();
                 let most = if stopping { 0 } else { MAX_CLAIM };
                 let want = self.share.depart(ending, most);
                 if want == 0 && !stopping && (search.look || search.is_deep) {
@@ -222,7 +236,6 @@ impl Driver {
                 // Who has but a share is given nothing: somebody else may have taken it by then.
                 let is_free = want > 0 && !is_going && !self.share.is_shared();
                 let offer = offer.say(is_free);
-                let ops = queued.take();
                 flights.push(pilot.fly(Flight {
                     slot,
                     ops,
@@ -300,6 +313,9 @@ impl Driver {
     /// Tells of each operation whether it was written; gives what was taken.
     fn settle(&self, landed: Landed) -> Vec<Claim> {
         for (op, written) in landed.ops.into_iter().zip(landed.reply.written) {
+            if let Some(part) = op.part() {
+                part.parcel.unfolded();
+            }
             if op.ends() {
                 self.leases.remove(op.id, op.attempt);
             } else if !written {

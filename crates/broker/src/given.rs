@@ -13,6 +13,8 @@ use crate::{kept::Kept, stored::Stored, taken::Part};
 /// How long the data of an event may be that goes the short way: `lua/round_new.lua` bounds a log's bytes by how many
 /// events it has.
 const SHORT_DATA: usize = 512;
+/// How long a result may be that is kept in a parcel.
+const SHORT_RESULT: usize = 2048;
 const _: () = assert!(SHORT_DATA < MAX_EVENT_DATA_BYTES);
 
 /// While a job's front is still the same, nothing was written about it, and this holds.
@@ -131,6 +133,12 @@ impl Given {
             .as_ref()
             .map_or(0, |log| log.bytes.load(Ordering::Relaxed));
         Some(Kept::new(bytes + listed, self.log.is_some(), self.is_apart))
+    }
+
+    /// The same for one that completes with its parcel: which is read as a whole, so that its results are short.
+    pub(crate) fn kept_in_parcel(&self, result: &str) -> Option<Kept> {
+        let is_short = result.len() <= SHORT_RESULT;
+        self.kept(result).filter(|_| is_short)
     }
 
     /// What stands in the record of a completed job before its result, and what it takes; `None` where it goes the long way.

@@ -128,7 +128,7 @@ fn parcel<'a>(
         let Action::End(Outcome::Complete(result)) = &op.action else {
             return None;
         };
-        let row = Row::Part(given.kept(result.get())?, result.get());
+        let row = Row::Part(given.kept_in_parcel(result.get())?, result.get());
         let header = Header {
             what: "parcel",
             kind: &taken.name,

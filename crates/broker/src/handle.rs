@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{given::Given, outcome::Outcome};
+use crate::{given::Given, outcome::Outcome, taken::Part};
 
 /// What is written about an attempt. Operations of one attempt reach Redis in the order in which they were made.
 #[derive(Debug)]
@@ -43,6 +43,11 @@ pub(crate) enum Written {
 impl Op {
     pub(crate) const fn ends(&self) -> bool {
         matches!(self.action, Action::End(_))
+    }
+
+    /// The parcel that its job was taken with.
+    pub(crate) fn part(&self) -> Option<&Part> {
+        self.given.as_ref()?.part.as_ref()
     }
 
     pub(crate) fn bytes(&self) -> usize {

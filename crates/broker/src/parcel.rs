@@ -4,8 +4,8 @@ use protocol::JobId;
 
 use crate::{Error, Keys, Redis, script::FIND, stored::Stored};
 
-/// How many jobs one call looks for.
-const CHUNK: usize = 256;
+/// How many jobs one call looks for: for each it may read a whole parcel.
+const CHUNK: usize = 64;
 
 /// How many new jobs have to come together that have enough in common, to be stored as a parcel.
 pub(crate) const LEAST: usize = 4;
@@ -20,6 +20,14 @@ pub(crate) fn created(name: &str) -> Option<u64> {
     name.strip_prefix('@')?.split(' ').nth(2)?.parse().ok()
 }
 
+/// How much of a job is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Reach {
+    /// Without a result.
+    Heads,
+    Whole,
+}
+
 impl Redis {
     /// Reads those jobs of which no key was found, and which are empty so far: those that wait in parcels as they would be stored by
     /// themselves, and those that were taken out of one meanwhile. One that is not there stays empty.
@@ -27,10 +35,15 @@ impl Redis {
         &self,
         keys: &Keys,
         jobs: impl Iterator<Item = (&'a JobId, &'a mut Vec<u8>)>,
+        reach: Reach,
     ) -> Result<(), Error> {
         let mut missing: Vec<_> = jobs.filter(|(_, record)| record.is_empty()).collect();
         for chunk in missing.chunks_mut(CHUNK) {
             let mut call = FIND.call(keys.base());
+            call.arg(match reach {
+                Reach::Heads => "heads",
+                Reach::Whole => "whole",
+            });
             for (id, _) in &*chunk {
                 call.arg(id.to_string());
             }

@@ -4,7 +4,7 @@ use protocol::{Failure, JobId, JobRecord, Priority, QueueName, Tenant};
 use redis::Pipeline;
 use serde_json::value::RawValue;
 
-use crate::{Error, Keys, Redis, extra::Extra, failure, stored::Stored};
+use crate::{Error, Keys, Redis, extra::Extra, failure, parcel::Reach, stored::Stored};
 
 /// How much of a stored job is read for a list: its head, and a payload that is not apart.
 const HEAD_BYTES: isize = 4096;
@@ -26,7 +26,7 @@ impl Redis {
         }
         let mut found: Vec<Vec<u8>> = self.pipe(&pipeline).await?;
         let jobs = ids.iter().zip(found.iter_mut().step_by(2));
-        self.find_in_parcels(keys, jobs).await?;
+        self.find_in_parcels(keys, jobs, Reach::Whole).await?;
         let found = ids.iter().zip(found.chunks(2));
         Ok(found
             .filter_map(|(id, parts)| {
@@ -50,7 +50,7 @@ impl Redis {
             pipeline.getrange(keys.job(*id), 0, HEAD_BYTES - 1);
         }
         let mut heads: Vec<Vec<u8>> = self.pipe(&pipeline).await?;
-        self.find_in_parcels(keys, ids.iter().zip(&mut heads))
+        self.find_in_parcels(keys, ids.iter().zip(&mut heads), Reach::Heads)
             .await?;
         let error_bytes = |head: &[u8]| Stored::read(head)?.parsed::<isize>("error");
         let mut pipeline = Pipeline::new();

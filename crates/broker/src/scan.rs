@@ -1,7 +1,8 @@
 //! Goes through the jobs of a state a page at a time, with what a filter asks about and without payloads.
 //!
 //! It sees each job that is in the state from beginning to end once, whatever joins and leaves meanwhile, and ends
-//! also while jobs come in as fast as it reads. A job that moves meanwhile may be missed. It holds one page, and the
+//! also while jobs come in as fast as it reads; one of a completed parcel perhaps twice, if that was taken apart meanwhile. A job
+//! that moves meanwhile may be missed. It holds one page, and the
 //! names of the tenants that have jobs, or the ids of the active ones, which the workers' concurrency bounds.
 
 use std::collections::{BTreeSet, VecDeque};

@@ -1,6 +1,9 @@
 //! A parcel that this worker has taken: while nothing happens to one of its jobs alone, all complete with one entry.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// One for all the jobs of a parcel.
 #[derive(Debug)]
@@ -11,12 +14,14 @@ pub(crate) struct Taken {
     pub(crate) size: usize,
     /// Whether its jobs go each by itself from now on.
     is_broken: AtomicBool,
+    /// Whether Redis has each by itself.
+    is_unfolded: AtomicBool,
 }
 
 /// A job's place in its parcel.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
-    pub(crate) parcel: std::sync::Arc<Taken>,
+    pub(crate) parcel: Arc<Taken>,
     pub(crate) index: usize,
 }
 
@@ -26,6 +31,7 @@ impl Taken {
             name,
             size,
             is_broken: AtomicBool::new(false),
+            is_unfolded: AtomicBool::new(false),
         }
     }
 
@@ -36,6 +42,16 @@ impl Taken {
 
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// Redis has each of its jobs by itself: a round has written about one.
+    pub(crate) fn unfolded(&self) {
+        self.is_unfolded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the next round that writes about one of its jobs has to take it apart, which costs that round its short way.
+    pub(crate) fn has_to_unfold(&self) -> bool {
+        self.is_broken() && !self.is_unfolded.load(Ordering::Relaxed)
     }
 
     /// What the jobs are stored with before their heads, in the order of the parcel: the front that each would have by itself.

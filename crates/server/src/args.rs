@@ -4,6 +4,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     time::Duration,
 };
 
@@ -41,6 +42,9 @@ pub struct ServerArgs {
     /// How many HTTP requests may last at a time, as streams of events and waits do; more are answered with 503
     #[arg(long, env = "MAX_STREAMS", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
     pub max_streams: u32,
+    /// On how many threads connections are served [default: as many as there are processors]
+    #[arg(long, env = "THREADS", value_name = "THREADS")]
+    pub threads: Option<NonZeroUsize>,
     /// How long a message may be, in bytes; a longer one closes the connection with 1009
     #[arg(long, env = "MAX_FRAME_BYTES", default_value_t = limits::DEFAULT_MAX_FRAME_BYTES)]
     pub max_frame_bytes: usize,

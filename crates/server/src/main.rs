@@ -8,10 +8,13 @@ use clap::Parser as _;
 use server::{App, ServerArgs};
 use service::{Lifecycle, telemetry};
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let args = ServerArgs::parse();
     args.validate()?;
+    service::block_on(args.threads, run(args))?
+}
+
+async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&args.telemetry, "server")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
     let app = App::build(args).await?;

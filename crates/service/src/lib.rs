@@ -16,6 +16,7 @@ pub mod readiness;
 mod secret;
 mod signal;
 pub mod telemetry;
+mod threads;
 pub mod traces;
 pub mod vitals;
 
@@ -27,3 +28,4 @@ pub use pattern::Pattern;
 pub use readiness::{Check, Readiness};
 pub use secret::Secret;
 pub use telemetry::{LogFormat, TelemetryArgs};
+pub use threads::block_on;

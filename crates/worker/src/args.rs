@@ -1,6 +1,6 @@
 //! The settings of a worker.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use anyhow::ensure;
 use broker::{QueueArgs, RedisArgs};
@@ -27,6 +27,10 @@ pub struct WorkerArgs {
     /// How many jobs are taken ahead of those that run: more throughput for tiny jobs, less even sharing of long ones
     #[arg(long, env = "PREFETCH", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub prefetch: u32,
+    /// On how many threads handlers run. One is the fastest for handlers that wait more than they compute, and Redis is
+    /// busy too; what computes for long needs more, or threads of its own
+    #[arg(long, env = "THREADS", default_value = "1")]
+    pub threads: NonZeroUsize,
     /// How long Redis holds a job for this worker without a sign of life, in milliseconds: a killed worker's jobs run
     /// again after this
     #[arg(long, env = "LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(500..=3_600_000))]

@@ -6,9 +6,12 @@ use clap::Parser as _;
 use service::{Lifecycle, telemetry};
 use worker::{App, Registry, WorkerArgs, chat, demo};
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
+    service::block_on(Some(args.threads), run(args))?
+}
+
+async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&args.telemetry, "worker")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
     let work = Duration::from_millis(args.chat_work_ms);

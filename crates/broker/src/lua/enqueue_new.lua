@@ -103,7 +103,7 @@ repeat
     local says, apart = mode == 's', find(how, 'x', 1, true)
     local own_log = says and topic == '' and ' log=1:1:'
     local is_parcel = sub(how, 1, 1) == 'p'
-    local looked_for = waiting > 0 and sub(how, 1, 1) == 'k' and call('EXISTS', base .. 'parcels') == 1
+    local looked_for = sub(how, 1, 1) == 'k' and call('EXISTS', base .. 'parcels') == 1
     if is_parcel then at, i = at + (says and 3 or 2) * many, i + many end
     for _ = 1, is_parcel and 0 or many do
       local id, head = A[at + 1], A[at + 2]

@@ -46,10 +46,10 @@ do
     return bytes
   end
 
-  -- Takes the oldest of finished jobs out of their set, at most so many; `more` is how many jobs it has more than members. Gives
-  -- ids, names of whole parcels and scores in turn, and how many jobs are out. Of a last parcel there may be a part of it that
-  -- is gone by now: so many jobs, and so many bytes.
-  function pop_oldest(set, most, more)
+  -- Takes the oldest of finished jobs out of their set, at most so many, or of a parcel about as many as have so many bytes;
+  -- `more` is how many jobs it has more than members. Gives ids, names of whole parcels and scores in turn, and how many jobs are
+  -- out. Of a last parcel there may be a part of it that is gone by now: so many jobs, and so many bytes.
+  function pop_oldest(set, most, more, most_bytes)
     if more <= 0 then
       local popped = call('ZPOPMIN', set, most)
       return popped, #popped / 2, 0, 0
@@ -60,7 +60,9 @@ do
       if not name then break end
       if string.byte(name) == 64 then
         local _, _, _, _, says = parcel_named(name)
-        local many = parcel_taken(says).many
+        local taken = parcel_taken(says)
+      local many = taken.many
+      if most_bytes then most = math.min(many, math.ceil(most_bytes * many / math.max(taken.kept, 1))) end
         if many > most - jobs then
           local n = most - jobs
           return popped, most, n, shorten_parcel(set, name, score, n)

@@ -6,7 +6,10 @@ fallen_due = true
 local promoted, swept, late = promote(most), sweep(most), expire(most)
 local pruned = 0
 write_back()
-for state in pairs(keep_ms) do pruned = pruned + prune(state, most) + trim_finished(state, most) end
+for state in pairs(keep_ms) do
+  local _, jobs = prune(state, most)
+  pruned = pruned + jobs + trim_finished(state, most)
+end
 look_aside(function() return false end, most)
 call('ZREMRANGEBYSCORE', base .. 'workers', '-inf', int(now - 3600000))
 finish()

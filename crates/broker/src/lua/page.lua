@@ -33,6 +33,8 @@ if id ~= '' then
     score = its_score
     from, skipped = place_of(name), (i + 1) / 2 - (back and 1 or 0)
   else
+    -- A job that was in a parcel when its place was kept may have become one by itself since, a little after it.
+    if back and string.find(score, '^%d+$') then score = score .. '.9999' end
     local at, is_there = place_of(id)
     from = (is_there and not back) and at + 1 or at
   end
@@ -57,6 +59,7 @@ end
 local members = redis.call('ZRANGE', key, math.max(0, from - most), from, 'WITHSCORES')
 local found = {}
 for m = #members - 1, 1, -2 do
+  if #found >= 2 * most then break end
   local is_last = math.max(0, from - most) + (m - 1) / 2 == from
   local jobs = (not is_last or skipped > 0) and expand(members[m], members[m + 1]) or {}
   for k = is_last and 2 * skipped - 1 or #jobs - 1, 1, -2 do

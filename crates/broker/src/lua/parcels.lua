@@ -38,24 +38,25 @@ local function parcel_taken(more)
       finished = finished ~= '' and finished, run = of_run }
   end
 end
--- How the jobs of a parcel are stored once each is by itself, or one of them. What they are counted with is told by `kept_of`, if
--- need be.
-local function records_of(base, name, jobs, only, kept_of)
+-- How the jobs of a parcel are stored once each is by itself, or one of them; of completed ones without their results, which may be
+-- long, if that is enough. What they are counted with is told by `kept_of`, if need be.
+local function records_of(base, name, jobs, is_enough, only, kept_of)
   local since, number, _, _, more = parcel_named(name)
   local taken, records = parcel_taken(more), {}
-  local results = taken and taken.finished and redis.call('LRANGE', base .. 'results:' .. number, 0, -1)
+  local is_over = taken and taken.finished
+  local results = is_over and not is_enough and redis.call('LRANGE', base .. 'results:' .. number, 0, -1)
   for i = only or 1, only or #jobs, 2 do
     local id, head, n = jobs[i], jobs[i + 1], (i + 1) / 2
     local front = ''
     if taken then
       front = ' 1 0 worker=' .. taken.worker .. ' started=' .. taken.started .. ' place=' .. string.format('%d', taken.place + n - 1)
-      if results then
-        local result = results[n] or 'null'
+      if is_over then
+        local result = results and results[n] or ''
         local kept = kept_of and ' kept=' .. kept_of(id, head, result) or ''
         local log = string.find(head, '^%S+ %S+ %d+ %d %S+ =[ \n]') and ' log=1:1:0:' .. taken.run .. ':' ..
           string.gsub(string.sub(since, 2), ' ', '') or ''
-        front = 'completed' .. front .. ' finished=' .. taken.finished .. kept .. log .. ' result=' .. #result
-        head = head .. result
+        front = 'completed' .. front .. ' finished=' .. taken.finished .. kept .. log
+        if results then front, head = front .. ' result=' .. #result, head .. result end
       else
         front = 'active' .. front
       end

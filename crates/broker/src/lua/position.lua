@@ -5,7 +5,7 @@ local function position(base, topic, whole)
     local raw = redis.call('GETRANGE', base .. 'job:' .. topic, 0, whole and -1 or 4095)
     if raw == '' then
       local name, held, i = parcel_of(base, topic)
-      if name then raw = records_of(base, name, held, i)[(i + 1) / 2] end
+      if name then raw = records_of(base, name, held, not whole, i)[(i + 1) / 2] end
     end
     local front, created, born = string.match(raw, '^([^;]*);(%d+) (%w+) %S+ %S+ %d+ %d %S+ =[ \n]')
     if front then

@@ -14,10 +14,11 @@ local function forget(popped, state)
   local bytes, more = unlink(popped)
   change(state .. '_bytes', -bytes)
   if more > 0 then call('HINCRBY', base .. 'count', state .. '_more', -more) end
+  return more
 end
 
-local function forget_oldest(state, most)
-  local popped, jobs, part, bytes = pop_oldest(base .. state, most, more_of(state))
+local function forget_oldest(state, most, most_bytes)
+  local popped, jobs, part, bytes = pop_oldest(base .. state, most, more_of(state), most_bytes)
   forget(popped, state)
   if part > 0 then
     change(state .. '_bytes', -bytes)
@@ -34,7 +35,7 @@ local function trim_finished(state, most)
   local field = state .. '_bytes'
   local bytes = counted[field] or tonumber(call('HGET', base .. 'count', field)) or 0
   while trimmed < most and bytes + (changes[field] or 0) > keep_bytes do
-    local forgotten = forget_oldest(state, 1)
+    local forgotten = forget_oldest(state, 1, bytes + (changes[field] or 0) - keep_bytes)
     if forgotten == 0 then
       change(field, -bytes - (changes[field] or 0))
       break
@@ -44,16 +45,18 @@ local function trim_finished(state, most)
   return trimmed
 end
 
+-- Says how many members are gone, which are at most so many, and how many jobs those were.
 local function prune(state, most)
   local key = base .. state
   local old = call('ZRANGE', key, '-inf', int(now - keep_ms[state]) .. '.9999', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
   local ids = {}
   for i = 1, #old, 2 do ids[#ids + 1] = old[i] end
+  local more = 0
   if #ids > 0 then
     in_pieces('ZREM', key, ids)
-    forget(old, state)
+    more = forget(old, state)
   end
-  return #ids
+  return #ids, #ids + more
 end
 
 local finished = {}

@@ -227,9 +227,10 @@ repeat
       -- For each job that ends, up to two old ones go.
       local left = 2 * finished + 16
       local surplus = math.min(left, call('ZCARD', base .. 'completed') + completed_more - keep_jobs)
-      if surplus <= 0 and completed_bytes > keep_bytes then surplus = 1 end
+      local over = 0
+      if surplus <= 0 and completed_bytes > keep_bytes then surplus, over = 1, completed_bytes - keep_bytes end
       while surplus > 0 do
-        local popped, gone, part, part_bytes = pop_oldest(base .. 'completed', surplus, completed_more)
+        local popped, gone, part, part_bytes = pop_oldest(base .. 'completed', surplus, completed_more, over > 0 and over)
         -- One that ended in this round may go at once; its record is written, and goes, below.
         if last > 0 then
           call('MSET', unpack(pairs_to_set))
@@ -238,7 +239,8 @@ repeat
         local bytes, more = unlink(popped)
         completed_bytes, completed_more = completed_bytes - bytes - part_bytes, completed_more - more - part
         left = left - gone
-        surplus = gone > 0 and left > 0 and completed_bytes > keep_bytes and 1 or 0
+        over = completed_bytes - keep_bytes
+        surplus = gone > 0 and left > 0 and over > 0 and 1 or 0
       end
     end
   end

@@ -52,14 +52,12 @@ end
 local lost = '{"code":"lease_lost","message":"the worker stopped renewing its lease"}'
 local function sweep(most)
   local function those() return call('ZRANGE', base .. 'active', '-inf', int(now), 'BYSCORE', 'LIMIT', 0, most) end
-  local late, parcels = those(), 0
+  local late, unfolded = those(), 0
   for _, name in ipairs(late) do
-    if string.byte(name) == 64 then
-      unfold(name)
-      parcels = parcels + 1
-    end
+    if unfolded >= most then break end
+    if string.byte(name) == 64 then unfolded = unfolded + unfold(name) end
   end
-  if parcels > 0 then late = those() end
+  if unfolded > 0 then late = those() end
   in_pieces('ZREM', base .. 'active', late)
   preload(late)
   for _, id in ipairs(late) do

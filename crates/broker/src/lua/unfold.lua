@@ -1,7 +1,8 @@
 -- How many jobs a set has more than members: each parcel is one.
 local function more_of(state) return tonumber(call('HGET', base .. 'count', state .. '_more')) or 0 end
 
--- Has the jobs of a parcel be each by itself, as everything but the short ways expects. `jobs` is what the parcel holds.
+-- Has the jobs of a parcel be each by itself, as everything but the short ways expects. `jobs` is what the parcel holds. Says how
+-- many they are.
 local function unfold(name, jobs)
   local _, number, _, line = parcel_named(name)
   local key, codes, sum = base .. 'parcel:' .. number, {}, 0
@@ -13,7 +14,7 @@ local function unfold(name, jobs)
     sum = sum + decode(codes[id])
     return int(decode(codes[id]))
   end
-  local records, taken = records_of(base, name, jobs, nil, kept_of)
+  local records, taken = records_of(base, name, jobs, false, nil, kept_of)
   local state = not taken and 'waiting' or taken.finished and 'completed' or 'active'
   local set = state == 'waiting' and base .. 'wait:' .. line or base .. state
   local score = tonumber(call('ZSCORE', set, name) or number)
@@ -32,8 +33,9 @@ local function unfold(name, jobs)
   call('ZREM', set, name)
   call('ZREM', base .. 'parcels', name)
   call('UNLINK', key, base .. 'results:' .. number)
-  if taken then call('HINCRBY', base .. 'count', state .. '_more', 1 - #records) end
+  if taken then call('HINCRBY', base .. 'count', state .. '_more', 1 - taken.many) end
   if state == 'completed' then change('completed_bytes', sum - taken.kept) end
+  return #records
 end
 -- Has those that come next in a line stand there by themselves.
 local function unfold_front(line, n)

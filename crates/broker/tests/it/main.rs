@@ -44,4 +44,6 @@ mod scan;
 mod schedules;
 mod sentinel;
 mod stop;
+mod taken;
+mod taken_kept;
 mod tls;

@@ -11,7 +11,8 @@ use std::{
 };
 
 use broker::{
-    Browse, Control, Done, FreshId, JobFilter, JobPlace, Producer, QueueArgs, Receipt, Redis,
+    Browse, Control, Done, FreshId, JobFilter, JobPage, JobPlace, Producer, QueueArgs, Receipt,
+    Redis,
     testing::{Act, Puppet, TestRedis, Topology, What, fresh},
 };
 use futures_util::future::join_all;
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::rig::{Rig, job};
 
 /// What asks for nothing special.
-fn plain() -> JobOptions {
+pub fn plain() -> JobOptions {
     JobOptions {
         events: EventLevel::Outcome,
         ..JobOptions::default()
@@ -38,7 +39,7 @@ fn id() -> FreshId {
 }
 
 /// Hands in so many, one after the other.
-async fn submit(producer: &Producer, jobs: usize, options: &JobOptions) -> Vec<JobId> {
+pub async fn submit(producer: &Producer, jobs: usize, options: &JobOptions) -> Vec<JobId> {
     let mut receipts = Vec::new();
     for n in 0..jobs {
         let (done, receipt) = oneshot::channel();
@@ -56,7 +57,7 @@ async fn submit(producer: &Producer, jobs: usize, options: &JobOptions) -> Vec<J
     ids
 }
 
-async fn parcels(rig: &Rig) -> usize {
+pub async fn parcels(rig: &Rig) -> usize {
     let parcels: usize = rig.server.command(&["ZCARD", "test{chat}:parcels"]).await;
     let lists = "return #redis.call('KEYS', '*:parcel:*')";
     if Topology::from_env() == Topology::One {
@@ -74,9 +75,42 @@ async fn ten() -> (Rig, Vec<JobId>) {
     (rig, ids)
 }
 
-async fn waiting(rig: &Rig) -> Vec<JobId> {
+pub async fn waiting(rig: &Rig) -> Vec<JobId> {
     let ids = rig.inspector.ids(&rig.queue, JobState::Waiting, 1_000);
     ids.await.unwrap()
+}
+
+/// One page of a listing, of three.
+pub async fn page(rig: &Rig, state: JobState, after: Option<JobPlace>) -> JobPage {
+    let browse = Browse {
+        queue: &rig.queue,
+        states: &[state],
+        filter: &JobFilter::default(),
+        limit: 3,
+    };
+    rig.inspector.browse(&browse, after).await.unwrap().unwrap()
+}
+
+/// All that are listed, page by page.
+pub async fn browsed(rig: &Rig, state: JobState) -> Vec<JobId> {
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(rig, state, after).await;
+        listed.extend(page.jobs.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            return listed;
+        }
+    }
+}
+
+pub async fn scanned(rig: &Rig, state: JobState) -> Vec<JobId> {
+    let mut scan = rig.inspector.scan(&rig.queue, state);
+    let mut scanned = Vec::new();
+    while let Some(page) = scan.page().await.unwrap() {
+        scanned.extend(page.iter().map(|job| job.id));
+    }
+    scanned
 }
 
 fn worker(rig: &Rig, kinds: &[Kind]) -> Puppet {
@@ -90,12 +124,12 @@ fn worker(rig: &Rig, kinds: &[Kind]) -> Puppet {
 }
 
 /// Has a worker take up to so many.
-async fn take(worker: &mut Puppet, acts: &[Act], want: usize) -> Vec<JobId> {
+pub async fn take(worker: &mut Puppet, acts: &[Act], want: usize) -> Vec<JobId> {
     let answer = worker.round(acts, want, LEASE).await.unwrap();
     answer.claims.iter().map(|held| held.id).collect()
 }
 
-const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn each_is_seen_and_seeing_it_changes_nothing() {
@@ -118,23 +152,7 @@ async fn each_is_seen_and_seeing_it_changes_nothing() {
             .unwrap()
             .is_some()
     );
-    let mut listed = Vec::new();
-    let mut after: Option<JobPlace> = None;
-    loop {
-        let browse = Browse {
-            queue: &rig.queue,
-            states: &[JobState::Waiting],
-            filter: &JobFilter::default(),
-            limit: 3,
-        };
-        let page = rig.inspector.browse(&browse, after).await.unwrap().unwrap();
-        listed.extend(page.jobs.iter().map(|job| job.id));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(listed, ids);
+    assert_eq!(browsed(&rig, JobState::Waiting).await, ids);
     assert_eq!(parcels(&rig).await, 1);
 }
 
@@ -144,12 +162,7 @@ async fn a_page_begins_in_the_midst_of_one() {
     let mut ids = submit(&rig.producer, 700, &plain()).await;
     ids.push(rig.submit("1", JobOptions::default()).await);
     ids.extend(submit(&rig.producer, 5, &plain()).await);
-    let mut scan = rig.inspector.scan(&rig.queue, JobState::Waiting);
-    let mut scanned = Vec::new();
-    while let Some(page) = scan.page().await.unwrap() {
-        scanned.extend(page.iter().map(|job| job.id));
-    }
-    assert_eq!(scanned, ids);
+    assert_eq!(scanned(&rig, JobState::Waiting).await, ids);
 }
 
 #[tokio::test]

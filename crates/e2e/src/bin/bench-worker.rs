@@ -12,9 +12,12 @@ async fn nothing(_: JobContext, _: serde_json::Value) -> Result<(), JobError> {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
+    service::block_on(Some(args.threads), run(args))?
+}
+
+async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&args.telemetry, "worker")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
     let handlers = Registry::new().register(Kind::new(NO_OP_KIND)?, nothing);

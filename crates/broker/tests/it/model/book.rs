@@ -369,13 +369,11 @@ impl Book {
         let mut fix = |set, member: String, score: &mut u64| {
             if *score == NOW || *score == FAR {
                 let parcel = together.get(&member).filter(|_| set != "expiring");
-                let tick = match parcel.and_then(|parcel| of_parcels.get(parcel)) {
-                    Some(tick) => *tick,
-                    None => {
-                        ticks += 1;
-                        ticks
-                    }
-                };
+                let known = parcel.and_then(|parcel| of_parcels.get(parcel)).copied();
+                let tick = known.unwrap_or_else(|| {
+                    ticks += 1;
+                    ticks
+                });
                 of_parcels.extend(parcel.map(|parcel| (parcel, tick)));
                 *score = if *score == FAR { FAR } else { 0 } + tick;
                 fixes.push((set, member, *score));

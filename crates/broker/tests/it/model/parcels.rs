@@ -78,7 +78,10 @@ fn unfolded(mut dump: Dump) -> Result<Dump, String> {
 
 /// Members of one time, by id: what is said after the milliseconds is not compared.
 fn sort(set: &mut Value) {
-    let time = |score: &str| score.parse::<f64>().unwrap().floor() as u64;
+    let time = |score: &str| -> u64 {
+        let whole = score.split('.').next();
+        whole.and_then(|whole| whole.parse().ok()).unwrap()
+    };
     let mut pairs: Vec<_> = set
         .pairs()
         .map(|(id, score)| (time(score), id.to_owned(), score.to_owned()))
