@@ -8,6 +8,10 @@ use protocol::Kind;
 use service::{Lifecycle, telemetry};
 use worker::{App, JobContext, JobError, Registry, WorkerArgs};
 
+/// A job is many small allocations, which cost less with this one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 async fn nothing(_: JobContext, _: serde_json::Value) -> Result<(), JobError> {
     Ok(())
 }
