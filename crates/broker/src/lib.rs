@@ -67,6 +67,7 @@ mod preflight;
 mod presence;
 mod producer;
 mod pulse;
+mod queued;
 mod ready;
 mod receipt;
 mod record;

@@ -15,6 +15,7 @@ mod op;
 mod parcels;
 mod raw;
 mod real;
+mod scores;
 mod shift;
 mod stored;
 mod tally;
