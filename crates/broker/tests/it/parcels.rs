@@ -33,8 +33,8 @@ pub fn plain() -> JobOptions {
 /// Ids of one moment, in no order: how fast a test hands in does not say what goes into one parcel.
 fn id() -> FreshId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let n = u128::from(NEXT.fetch_add(1, Ordering::Relaxed));
-    let random = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) << 8;
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let random = u128::from(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)) << 8;
     fresh(JobId::from_parts(1_700_000_000_000, random))
 }
 

@@ -10,7 +10,7 @@ use protocol::{Failure, FailureCode, JobId, JobOptions, JobState, Topic};
 use serde_json::value::RawValue;
 
 use crate::{
-    parcels::{LEASE, browsed, parcels, plain, scanned, submit, take},
+    parcels::{LEASE, browsed, parcels, plain, scanned, submit, take, waiting},
     puppets::puppet,
     rig::Rig,
 };
@@ -366,5 +366,27 @@ async fn a_topic_hears_of_each_in_order() {
         assert_eq!(*offset, n as u64 + 1);
         let begins = format!(r#"{{"type":"{name}","job":"{id}","#);
         assert!(event.starts_with(&begins), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn each_keeps_its_place_in_a_parcel_of_its_own() {
+    let (rig, mut worker) = calm(QueueArgs::default()).await;
+    // One before, and two parts of a parcel: where two had one place, their ids would say who is first.
+    for (n, size) in (4..12).enumerate() {
+        let before = rig.submit(&n.to_string(), plain()).await;
+        let mut ids = submit(&rig.producer, 12, &plain()).await;
+        ids.insert(0, before);
+        assert_eq!(take(&mut worker, &[], 1).await, [before]);
+        assert_eq!(take(&mut worker, &[], size).await, ids[1..=size]);
+        assert_eq!(parcels(&rig).await, 2);
+        let back = |id: &JobId| act(*id, What::HandBack);
+        let back: Vec<_> = ids[..=size].iter().map(back).collect();
+        assert_eq!(take(&mut worker, &back, 0).await, []);
+        let control = Control::new(rig.redis.clone(), QueueArgs::default());
+        // Now what was left waits each by itself too.
+        control.delete(&rig.queue, &ids[12..]).await.unwrap();
+        assert_eq!(waiting(&rig).await, ids[..12]);
+        control.delete(&rig.queue, &ids).await.unwrap();
     }
 }

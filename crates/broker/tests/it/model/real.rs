@@ -20,7 +20,7 @@ use super::{
 pub fn new_id(n: usize) -> JobId {
     JobId::from_parts(
         1_700_000_000_000,
-        (n as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) << 8,
+        u128::from((n as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) << 8,
     )
 }
 
