@@ -188,7 +188,14 @@ fn how(header: &Header<'_>, group: &[(&Submission, &Encoded)]) -> String {
     if header.parcel.is_some() && group.len() >= parcel::LEAST {
         let ids = || group.iter().map(|(submission, _)| submission.id.get());
         if let (Some(greatest), Some(least)) = (ids().max(), ids().min()) {
-            return format!("p{greatest}{least}");
+            let first = group[0].1.bytes;
+            let are_equal = group.iter().all(|(_, encoded)| encoded.bytes == first);
+            let size = if are_equal {
+                first.to_string()
+            } else {
+                String::new()
+            };
+            return format!("p{greatest}{least}{size}");
         }
     }
     let known = if header.is_fresh { "" } else { "k" };

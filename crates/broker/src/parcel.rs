@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_parcel_says_when_its_jobs_came() {
         let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-        let name = format!("@{id}{id} 7 1700000000000 a1b2c3 chat 1:public");
+        let name = format!("@{id}{id} 7 1700000000000 a1b2c3 chat 1:public 8");
         assert_eq!(created(&name), Some(1_700_000_000_000));
         assert_eq!(created(id), None);
     }

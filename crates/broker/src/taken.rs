@@ -58,7 +58,8 @@ impl Taken {
     pub(crate) fn fronts(&self) -> Option<impl Iterator<Item = String> + use<>> {
         let mut words = self.name.split(' ').skip(2);
         let mut word = || words.next();
-        let (created, born, _kind, _line) = (word()?, word()?, word()?, word()?);
+        let (created, born) = (word()?, word()?);
+        let (_kind, _line, _size) = (word()?, word()?, word()?);
         let (worker, started, place) = (word()?, word()?, word()?);
         let first: u64 = place.parse().ok()?;
         let before = format!("active 1 0 worker={worker} started={started} place=");

@@ -2,11 +2,11 @@
 -- when all have completed, until somebody asks for one of them. A parcel is a list of ids and of how the jobs are stored from
 -- their head on (`job.lua`), in turn; of a completed one another list has the results. Its name stands where a job would, and in
 -- the set of parcels. It says more with each state:
---   @<greatest id><least id> <number> <created> <born> <kind> <priority>:<tenant>
+--   @<greatest id><least id> <number> <created> <born> <kind> <priority>:<tenant> <size>
 --     … <worker> <started> <place> <how many>
 --       … <finished> <kept> <run>
 -- In its line its score is the place of the first that is left; who has taken it says it in `place`. A worker takes a part as a
--- parcel of its own. Numbers are those of places, each used once, and name the lists. `kept` is how many bytes all are counted
+-- parcel of its own. `size` is with how many bytes each job is counted, `-` if they differ. Numbers are those of places, each used once, and name the lists. `kept` is how many bytes all are counted
 -- with, `run` is the run of Redis in which they completed. All ids begin with the same nine letters, which are the time of 32 ms, so
 -- that a set in the order of the names finds the parcel of an id among the few of that time.
 local function parcel_of(base, id)
@@ -26,10 +26,10 @@ local function parcel_of(base, id)
     from = '(' .. (names[16] or '')
   until not names[16]
 end
--- With what the jobs of a parcel begin, and what they have in common: number, kind and line; and what it says as it is taken.
+-- With what the jobs of a parcel begin, and what they have in common: number, kind and line; what it says as it is taken; and the size.
 local function parcel_named(name)
-  local number, created, born, kind, line, more = string.match(name, '^(%d+) (%d+) (%w+) (%S+) (%S+) ?(.*)$', 55)
-  return ';' .. created .. ' ' .. born .. ' ', number, kind, line, more
+  local number, created, born, kind, line, size, more = string.match(name, '^(%d+) (%d+) (%w+) (%S+) (%S+) (%S+) ?(.*)$', 55)
+  return ';' .. created .. ' ' .. born .. ' ', number, kind, line, more, size
 end
 local function parcel_taken(more)
   local worker, started, place, many, finished, kept, of_run = string.match(more, '^(%S+) (%d+) (%d+) (%d+) ?(%d*) ?(%d*) ?(%w*)$')

@@ -278,7 +278,8 @@ repeat
       if not name then break end
       -- Parcels begin with `@`.
       if string.byte(name) == 64 then
-        local since, its_number, kind = parcel_named(name)
+        local since, its_number, kind, _, _, its_size = parcel_named(name)
+        local each = tonumber(its_size)
         local first = tonumber(popped[2]) - 1
         if not knows(kind) then
           call('ZADD', line, popped[2], name)
@@ -296,17 +297,20 @@ repeat
           local is_rest = taken + n == there
           local jobs
           if is_rest and n >= LEAST then jobs = call('LRANGE', held, 0, -1) else jobs = call('LPOP', held, 2 * n) or {} end
-          local greatest, least = jobs[1], jobs[1]
+          local greatest, least, claimed = jobs[1], jobs[1], #claims
           for i = 1, n do
-            local id, head = jobs[2 * i - 1], jobs[2 * i]
-            -- What can't be read is given all the same: the worker has it fail.
-            local size, at = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
-            local extra = at and extra_of(head, at) or 0
+            local id, size, extra = jobs[2 * i - 1], each, 0
+            if not each then
+              local head, at = jobs[2 * i], nil
+              -- What can't be read is given all the same: the worker has it fail.
+              size, at = string.match(head, '^%l+(%d+) %S+ %d+ %d %S+ %S+()')
+              size, extra = size or 0, at and extra_of(head, at) or 0
+            end
             if n < LEAST then
-              claim(id, beginning .. int(first + taken + i) .. since .. head, size or 0, extra, '')
+              claim(id, beginning .. int(first + taken + i) .. since .. jobs[2 * i], size, extra, '')
             else
               if id > greatest then greatest = id elseif id < least then least = id end
-              claims[#claims + 1], bytes = id, bytes + (size or 0) + extra
+              claims[claimed + i], bytes = id, bytes + size + extra
             end
           end
           if n >= LEAST then

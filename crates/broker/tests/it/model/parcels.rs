@@ -129,7 +129,7 @@ fn unfold(
     more: &mut BTreeMap<&str, usize>,
 ) -> Result<(), &'static str> {
     let words: Vec<_> = name.split(' ').collect();
-    let [ids, number, created, born, kind, line, ref rest @ ..] = words[..] else {
+    let [ids, number, created, born, kind, line, size, ref rest @ ..] = words[..] else {
         return Err("no name of a parcel:");
     };
     let (greatest, least) = ids[1..].split_at(26);
@@ -191,6 +191,9 @@ fn unfold(
         }
         if job.split(' ').nth(1) != Some(kind) {
             return Err("another kind in");
+        }
+        if size != "-" && !job.starts_with(&format!("oif{size} ")) {
+            return Err("another size in");
         }
         let its_score = match state.taken {
             None => (number(&score)? + n).to_string(),
