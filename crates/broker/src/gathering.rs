@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::{
     handle::{Action, Op},
     outcome::Outcome,
-    taken::{Part, Taken},
+    taken::Taken,
 };
 
 /// How long what has ended waits for the rest of its parcel. Jobs that take longer go each by itself.
@@ -30,15 +30,19 @@ struct Ends {
 }
 
 impl Gathering {
+    /// Whether an operation may have to wait for others.
+    pub(crate) fn is_for(op: &Op) -> bool {
+        op.part().is_some_and(|part| !part.parcel.is_broken())
+    }
+
     /// Takes an operation in; gives those that wait no longer, those of a parcel in its order.
     pub(crate) fn take_in(&mut self, op: Op) -> Vec<Op> {
-        let Some(Part { parcel, .. }) = op.part() else {
+        let Some(parcel) = op.part().map(|part| Arc::clone(&part.parcel)) else {
             return vec![op];
         };
         if parcel.is_broken() {
             return vec![op];
         }
-        let parcel = Arc::clone(parcel);
         let at = Arc::as_ptr(&parcel) as usize;
         if !is_completed(&op) {
             parcel.break_up();

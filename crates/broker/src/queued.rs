@@ -26,8 +26,13 @@ pub(crate) struct Queued {
 
 impl Queued {
     pub(crate) fn push(&mut self, op: Op) {
-        let ready = self.gathering.take_in(op);
-        self.add(ready);
+        if Gathering::is_for(&op) {
+            let ready = self.gathering.take_in(op);
+            self.add(ready);
+        } else {
+            self.bytes += op.bytes();
+            self.put(op);
+        }
     }
 
     fn add(&mut self, ready: Vec<Op>) {

@@ -108,9 +108,12 @@ pub fn registry(shared: Shared) -> anyhow::Result<Registry<Shared>> {
         .register(Kind::new("assistant.remember")?, remember))
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
+    args.block_on(run(args.clone()))?
+}
+
+async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&args.telemetry, "assistant")?;
     let lifecycle = Lifecycle::new(args.shutdown.grace())?;
     let pause = Duration::from_millis(100);

@@ -66,6 +66,15 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
+    /// Runs a worker to its end on as many threads as `--threads` says. Who runs it in a runtime of their own has that, and the
+    /// option says nothing.
+    ///
+    /// # Errors
+    /// If the system gives no threads or no poll.
+    pub fn block_on<F: Future>(&self, worker: F) -> std::io::Result<F::Output> {
+        service::block_on(Some(self.threads), worker)
+    }
+
     /// Refuses settings that contradict each other.
     pub fn validate(&self) -> anyhow::Result<()> {
         ensure!(

@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
-    service::block_on(Some(args.threads), run(args))?
+    args.block_on(run(args.clone()))?
 }
 
 async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {

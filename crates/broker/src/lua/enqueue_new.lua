@@ -4,7 +4,8 @@
 -- Jobs come in groups that have in common: what they ask for (`n` nothing, `s` that it is said that they are there, `x`
 -- something special), how many they are, kind, tenant, topic (none for a job's own), priority, bytes of all payloads, and how
 -- they are stored: `x` if payloads are apart, `k` if their ids may be known already, `p` if as a parcel, which is followed by the
--- greatest and the least id and, if all have one, the size of each. `job.lua` says what a job is from its head on, `parcels.lua` what a parcel is.
+-- greatest and the least id and, if all have one, the size of each. `job.lua` says what a job is from its head on, `parcels.lua`
+-- what a parcel is.
 --
 -- Ids of a parcel were never used before, so that nobody has to look for them. But a batch may come twice, when its answer
 -- was lost. The second one says which it stands for: it goes the long way, which looks for each, and has the first refused should it

@@ -9,7 +9,6 @@ for i = 2, #ARGV do
       for n, record in ipairs((records_of(base, name, jobs, is_enough))) do held[jobs[2 * n - 1]] = record end
     end
   end
-  found[i - 1] = held[id] or (is_enough and redis.call('GETRANGE', base .. 'job:' .. id, 0, 4095)) or
-    redis.call('GET', base .. 'job:' .. id) or ''
+  found[i - 1] = held[id] or redis.call('GETRANGE', base .. 'job:' .. id, 0, is_enough and 4095 or -1)
 end
 return found

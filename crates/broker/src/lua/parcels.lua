@@ -6,9 +6,10 @@
 --     … <worker> <started> <place> <how many>
 --       … <finished> <kept> <run>
 -- In its line its score is the place of the first that is left; who has taken it says it in `place`. A worker takes a part as a
--- parcel of its own. `size` is with how many bytes each job is counted, `-` if they differ. Numbers are those of places, each used once, and name the lists. `kept` is how many bytes all are counted
--- with, `run` is the run of Redis in which they completed. All ids begin with the same nine letters, which are the time of 32 ms, so
--- that a set in the order of the names finds the parcel of an id among the few of that time.
+-- parcel of its own. `size` is with how many bytes each job is counted, `-` if they differ. Numbers are those of places, each used
+-- once, and name the lists. `kept` is how many bytes all are counted with, `run` is the run of Redis in which they completed. All
+-- ids begin with the same nine letters, which are the time of 32 ms, so that a set in the order of the names finds the parcel of an
+-- id among the few of that time.
 local function parcel_of(base, id)
   if #id ~= 26 then return end
   local from, moment = '[@' .. id, '@' .. string.sub(id, 1, 9)
@@ -26,7 +27,8 @@ local function parcel_of(base, id)
     from = '(' .. (names[16] or '')
   until not names[16]
 end
--- With what the jobs of a parcel begin, and what they have in common: number, kind and line; what it says as it is taken; and the size.
+-- With what the jobs of a parcel begin, and what they have in common: number, kind and line; what it says as it is taken; and
+-- the size.
 local function parcel_named(name)
   local number, created, born, kind, line, size, more = string.match(name, '^(%d+) (%d+) (%w+) (%S+) (%S+) (%S+) ?(.*)$', 55)
   return ';' .. created .. ' ' .. born .. ' ', number, kind, line, more, size

@@ -124,12 +124,8 @@ repeat
     local ended, done, of_kind, single = {}, {}, {}, 0
     for _ = 1, groups do
       local what, many, kind, tenant, topic = A[at + 1], tonumber(A[at + 2]), A[at + 3], A[at + 4], A[at + 5]
-      local name = kind
-      local since, number, its_kind
-      if what == 'parcel' then
-        since, number, its_kind = parcel_named(name)
-        kind = its_kind
-      end
+      local name, since, number = kind, nil, nil
+      if what == 'parcel' then since, number, kind = parcel_named(name) end
       local after_id = '","kind":"' .. kind .. '","attempt":' .. A[at + 6] .. ',"time":' .. now_text .. ',"data":'
       local more = A[at + 7]
       at = at + HEADER
@@ -159,12 +155,9 @@ repeat
         for i = 1, many do
           local id = A[ids_at + n + i]
           local json = '{"type":"completed","job":"' .. id .. after_id .. A[at + i] .. '}'
+          -- All of a parcel are far below what a message holds.
           if log then
-            lines[#lines + 1], size = json, size + #json
-            if size > MESSAGE then
-              append_lines(log, lines, size)
-              lines, size = {}, 0
-            end
+            lines[i], size = json, size + #json
           else
             call('PUBLISH', base .. 'ch:' .. id, published(epoch, '1', json))
           end

@@ -18,7 +18,7 @@ async fn nothing(_: JobContext, _: serde_json::Value) -> Result<(), JobError> {
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = WorkerArgs::parse();
-    service::block_on(Some(args.threads), run(args))?
+    args.block_on(run(args.clone()))?
 }
 
 async fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
