@@ -1,7 +1,7 @@
 -- Event logs. A log is a list of events with dense offsets, and beside it its position: e(poch), o(ffset of the newest),
--- f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset). A job
--- that has a channel of its own holds the position itself, and tells its end itself, which is in no list; other positions
--- are hashes. A log is opened once a script and written back once.
+-- f(irst offset kept), b(ytes kept), r(un of Redis that wrote it), p(revious epochs, each with its last offset), and its
+-- segments. A job that has a channel of its own holds the position itself, and tells its end itself, which is in no list;
+-- other positions are hashes. A log is opened once a script and written back once.
 local logs, opened = {}, {}
 
 -- Redis may have lost writes of the run before this one, whose offsets are given out again: so an old log goes on under
@@ -20,18 +20,70 @@ end
 local function begin(topic)
   return { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, size = 0, fresh = {} }
 end
+-- The log of a topic is cut between its segments, so that no event has to be read again to know how long it was. A segment
+-- has up to an eighth of the events and bytes that a log may have, or one event: `m` says how many of each are in those that
+-- are full, `n` and `s` in the newest. Other logs have none.
+local grow, survey, cut
+do
+  local MOST, MOST_BYTES = math.ceil(log_max_events / 8), math.ceil(log_max_bytes / 8)
+  local function add(log, n, bytes)
+    local many, size = log.newest + n, log.newest_bytes + bytes
+    if many > n and (many > MOST or size > MOST_BYTES) then
+      log.full = log.full .. int(log.newest) .. ':' .. int(log.newest_bytes) .. ' '
+      many, size = n, bytes
+    end
+    log.newest, log.newest_bytes = many, size
+  end
+
+  function grow(log, lines, bytes)
+    if #lines <= MOST and bytes <= MOST_BYTES then return add(log, #lines, bytes) end
+    for i = 1, #lines do add(log, 1, #lines[i]) end
+  end
+
+  -- Finds out from the list how long its events are.
+  function survey(log)
+    log.bytes = 0
+    if log.full then log.full, log.newest, log.newest_bytes = '', 0, 0 end
+    for _, json in ipairs(call('LRANGE', log.key, 0, -1)) do
+      log.bytes = log.bytes + #json
+      if log.full then add(log, 1, #json) end
+    end
+  end
+
+  -- Takes the oldest segments away; the newest stays. So a log has as many events as it may, and up to a segment more.
+  function cut(log)
+    local kept, gone = log.offset - log.first + 1, 0
+    if kept <= log_max_events + MOST and log.bytes <= log_max_bytes then return end
+    repeat
+      local many, bytes, rest = string.match(log.full, '^(%d+):(%d+) (.*)$')
+      many = tonumber(many)
+      local is_over = many and (kept - many >= log_max_events or log.bytes > log_max_bytes - MOST_BYTES)
+      if is_over then log.full, kept, gone, log.bytes = rest, kept - many, gone + many, log.bytes - bytes end
+    until not is_over
+    if gone > 0 then
+      log.first = log.first + gone
+      call('LTRIM', log.key, gone, -1)
+    end
+  end
+end
+
 -- A log that is no job's own.
-local function open_shared(topic)
+local function open_shared(topic, is_room)
   local log = logs[topic]
   if log then return log end
   log = begin(topic)
   log.top = base .. 'top:' .. topic
-  local top = call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p', 't')
+  local top = call('HMGET', log.top, 'e', 'o', 'f', 'b', 'r', 'p', 't', 'm', 'n', 's')
   log.lives_from = tonumber(top[7]) or 0
+  if not is_room then
+    log.written, log.full = top[8], top[8] or ''
+    log.newest, log.newest_bytes = tonumber(top[9]) or 0, tonumber(top[10]) or 0
+  end
   if top[1] then
     log.epoch, log.offset, log.first, log.bytes = top[1], tonumber(top[2]), tonumber(top[3]), tonumber(top[4])
     log.former = top[6] or ''
     if top[5] ~= run then continue(log) end
+    if log.full and not log.written then survey(log) end
   else
     log.epoch, log.offset, log.first, log.bytes = fresh_epoch, 0, 1, 0
     log.former = ''
@@ -56,8 +108,7 @@ local function store(log)
     call('LTRIM', log.key, -wanted, -1)
   elseif length < wanted then
     log.first = log.first + wanted - length
-    log.bytes = 0
-    for _, json in ipairs(call('LRANGE', log.key, 0, -1)) do log.bytes = log.bytes + #json end
+    survey(log)
   end
 end
 
@@ -82,6 +133,7 @@ local function append_lines(log, lines, size)
   local had, waits = #fresh, #out
   for i = 1, n do fresh[had + i], out[waits + i] = lines[i], lines[i] end
   log.offset, log.bytes, log.size, log.changed = log.offset + n, log.bytes + size, log.size + size, true
+  if log.full then grow(log, lines, size) end
   if log.size > MESSAGE then
     store(log)
     publish(log)
@@ -106,37 +158,32 @@ local function shorten(log, over)
   end
 end
 
--- Trims in strides, so that an entry is read at most once more than it was written. The newest always stays.
-local function trim(log)
-  if log.offset - log.first + 1 > log_max_events + math.ceil(log_max_events / 8) or log.bytes > log_max_bytes then
-    shorten(log, function()
-      return log.first < log.offset and
-        (log.offset - log.first + 1 > log_max_events or log.bytes > log_max_bytes - log_max_bytes / 8)
-    end)
-  end
-end
-
 -- `lives_from`: from when on the keys' time to live was counted last.
 local function write_top(log)
-  call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes), 'r', run,
-    't', int(log.lives_from))
+  local newest = log.full and { 'n', int(log.newest), 's', int(log.newest_bytes) } or {}
+  call('HSET', log.top, 'e', log.epoch, 'o', int(log.offset), 'f', int(log.first), 'b', int(log.bytes), 'r', run, 't',
+    int(log.lives_from), unpack(newest))
+  if log.full ~= log.written then call('HSET', log.top, 'm', log.full) end
   if log.former ~= '' then call('HSET', log.top, 'p', log.former) end
 end
 
--- Keeps a log for its time from its newest event on, and up to an eighth longer, so that not each event has to say so.
-local function keep(log)
-  local since = now - log.lives_from
-  if since >= 0 and since < log_ttl / 8 then return write_top(log) end
-  log.lives_from = now
-  write_top(log)
-  local lives = int(log_ttl + log_ttl / 8)
-  call('PEXPIRE', log.top, lives)
-  call('PEXPIRE', log.key, lives)
-end
+local close_log
+do
+  -- Keeps a log for its time from its newest event on, and up to an eighth longer, so that not each event has to say so.
+  local function keep(log)
+    local since = now - log.lives_from
+    if since >= 0 and since < log_ttl / 8 then return write_top(log) end
+    log.lives_from = now
+    write_top(log)
+    local lives = int(log_ttl + log_ttl / 8)
+    call('PEXPIRE', log.top, lives)
+    call('PEXPIRE', log.key, lives)
+  end
 
-local function close_log(log)
-  store(log)
-  trim(log)
-  keep(log)
-  publish(log)
+  function close_log(log)
+    store(log)
+    cut(log)
+    keep(log)
+    publish(log)
+  end
 end

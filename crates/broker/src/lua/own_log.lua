@@ -63,27 +63,40 @@ local function append(topic, json, told)
   return log
 end
 
-local function close_logs()
-  for _, log in ipairs(opened) do
-    if log.gone then
-      publish(log)
-    elseif not log.job then
-      close_log(log)
-    else
-      store(log)
-      trim(log)
-      local job = log.job
-      -- While an attempt lasts, a short log may be longer than its job says: then the job's front, the fence, stays.
-      local is_told = log.is_current and not job.touched and log.first == 1 and log.offset <= 128
-      if log.changed and not is_told then
-        job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
-        if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
-        touch(job)
-      end
-      publish(log)
+local close_logs
+do
+  -- Trims in strides, so that an entry is read at most once more than it was written. The newest always stays.
+  local function trim(log)
+    if log.offset - log.first + 1 > log_max_events + math.ceil(log_max_events / 8) or log.bytes > log_max_bytes then
+      shorten(log, function()
+        return log.first < log.offset and
+          (log.offset - log.first + 1 > log_max_events or log.bytes > log_max_bytes - log_max_bytes / 8)
+      end)
     end
   end
-  logs, opened = {}, {}
+
+  function close_logs()
+    for _, log in ipairs(opened) do
+      if log.gone then
+        publish(log)
+      elseif not log.job then
+        close_log(log)
+      else
+        store(log)
+        trim(log)
+        local job = log.job
+        -- While an attempt lasts, a short log may be longer than its job says: then the job's front, the fence, stays.
+        local is_told = log.is_current and not job.touched and log.first == 1 and log.offset <= 128
+        if log.changed and not is_told then
+          job.log = int(log.offset) .. ':' .. int(log.first) .. ':' .. int(log.bytes) .. ':' .. run .. ':' .. log.epoch
+          if log.former ~= '' then job.log = job.log .. ':' .. string.gsub(log.former, ' ', '/') end
+          touch(job)
+        end
+        publish(log)
+      end
+    end
+    logs, opened = {}, {}
+  end
 end
 
 -- Names, ids and numbers need no escaping in JSON; data and errors come as JSON.

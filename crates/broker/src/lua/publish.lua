@@ -35,11 +35,11 @@ end
 
 local function log_of(name)
   publish_plain(plain[name])
-  return open_shared(name)
+  return open_shared(name, true)
 end
 
 -- Keeps exactly so many. A history that was made much smaller is cut over several calls.
-local function cut(log)
+local function cut_to_size(log)
   shorten(log, function() return log.offset - log.first + 1 > log.most end)
 end
 
@@ -73,7 +73,7 @@ end
 
 for _, log in ipairs(opened) do
   store(log)
-  cut(log)
+  cut_to_size(log)
   write_top(log)
   call('PEXPIRE', log.top, log.meta_ttl)
   if log.grown then call('PEXPIRE', log.key, log.ttl) end

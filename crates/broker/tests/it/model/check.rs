@@ -105,6 +105,15 @@ impl World<'_> {
                 _ => (offset, bytes),
             };
             entries.extend(job.and_then(|job| job.ending(topic)));
+            if let Some(top) = top {
+                let full = top.field("m").unwrap_or("none");
+                let newest = ["n", "s"].map(|name| top.field(name).unwrap_or("none"));
+                let segments = full.replace(' ', ":") + &newest.join(":");
+                let numbers = segments.split(':').map(str::parse::<usize>);
+                let numbers: Vec<_> = numbers.collect::<Result<_, _>>().map_err(|_| segments)?;
+                let sums = [0, 1].map(|part| numbers.iter().skip(part).step_by(2).sum());
+                same("a log's segments", &sums, &[entries.len(), listed])?;
+            }
             same(
                 "a log's position",
                 &[offset, first, bytes],
