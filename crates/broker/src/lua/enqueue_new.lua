@@ -177,11 +177,7 @@ repeat
         for k = 1, many do
           local json = queued(A[at + 3 * k - 2], kind, A[at + 3 * k])
           held[2 * k - 1], held[2 * k] = A[at + 3 * k - 2], A[at + 3 * k - 1]
-          lines[#lines + 1], size = json, size + #json
-          if size > MESSAGE then
-            append_lines(log, lines, size)
-            lines, size = {}, 0
-          end
+          lines[k], size = json, size + #json
         end
         append_lines(log, lines, size)
       end

@@ -18,7 +18,7 @@ local function continue(log)
 end
 
 local function begin(topic)
-  return { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, size = 0, fresh = {} }
+  return { key = base .. 'log:' .. topic, channel = base .. 'ch:' .. topic, out = {}, fresh = {} }
 end
 -- The log of a topic is cut between its segments, so that no event has to be read again to know how long it was. A segment
 -- has up to an eighth of the events and bytes that a log may have, or one event: `m` says how many of each are in those that
@@ -112,32 +112,37 @@ local function store(log)
   end
 end
 
--- A message has an event a line. The first says where it is; those that follow it in the log follow it in the message.
 local function published(epoch, offset, json)
   return '{"epoch":"' .. epoch .. '","offset":' .. offset .. ',"event":' .. json .. '}'
 end
+-- Publishes events that follow each other in a log from this offset on, or, with offset 0, are in none. A message has an event a
+-- line; the first says where it is. Lua joins up to 8 KiB at once, and what is longer in pieces that it reads again: so a
+-- message is no longer, but for one event. That is far below a subscriber's output limit, too.
+local function publish_lines(channel, epoch, offset, lines)
+  local from, n = 1, #lines
+  while from <= n do
+    local to, size = from, #lines[from]
+    while to < n and size + #lines[to + 1] < 8000 do
+      to = to + 1
+      size = size + 1 + #lines[to]
+    end
+    lines[from] = published(epoch, offset > 0 and int(offset + from - 1) or '0', lines[from])
+    call('PUBLISH', channel, from < to and table.concat(lines, '\n', from, to) or lines[from])
+    from = to + 1
+  end
+end
 local function publish(log)
-  local out = log.out
-  if not out[1] then return end
-  out[1] = published(log.epoch, int(log.offset - #out + 1), out[1])
-  call('PUBLISH', log.channel, out[2] and table.concat(out, '\n') or out[1])
-  log.out, log.size = {}, 0
+  publish_lines(log.channel, log.epoch, log.offset - #log.out + 1, log.out)
+  log.out = {}
 end
 
--- A message on a channel stays far below a subscriber's output limit: after so many bytes another begins.
-local MESSAGE = 262144
-
 -- Adds events of one line each, of so many bytes together.
-local function append_lines(log, lines, size)
+local function append_lines(log, lines, bytes)
   local fresh, out, n = log.fresh, log.out, #lines
   local had, waits = #fresh, #out
   for i = 1, n do fresh[had + i], out[waits + i] = lines[i], lines[i] end
-  log.offset, log.bytes, log.size, log.changed = log.offset + n, log.bytes + size, log.size + size, true
-  if log.full then grow(log, lines, size) end
-  if log.size > MESSAGE then
-    store(log)
-    publish(log)
-  end
+  log.offset, log.bytes, log.changed = log.offset + n, log.bytes + bytes, true
+  if log.full then grow(log, lines, bytes) end
 end
 local function append_line(log, json) append_lines(log, { json }, #json) end
 

@@ -55,7 +55,7 @@ local function append(topic, json, told)
   local log = open(topic)
   if told and log.job then
     log.told, log.changed = true, true
-    log.offset, log.size = log.offset + 1, log.size + #json
+    log.offset = log.offset + 1
     log.out[#log.out + 1] = json
   else
     append_line(log, json)

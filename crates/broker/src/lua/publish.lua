@@ -15,22 +15,19 @@ end
 -- one of these only.
 local plain = {}
 local function publish_plain(to)
-  if not to or not to.out[1] then return end
-  to.out[1] = published('', '0', to.out[1])
-  call('PUBLISH', to.channel, table.concat(to.out, '\n'))
-  to.out, to.size = {}, 0
+  if not to then return end
+  publish_lines(to.channel, '', 0, to.out)
+  to.out = {}
 end
 local function say(name, json)
   if find(json, '\n', 1, true) then json = string.gsub(json, '\n', ' ') end
   if logs[name] then publish(logs[name]) end
   local to = plain[name]
   if not to then
-    to = { channel = base .. 'ch:' .. name, out = {}, size = 0 }
+    to = { channel = base .. 'ch:' .. name, out = {} }
     plain[name] = to
   end
   to.out[#to.out + 1] = json
-  to.size = to.size + #json
-  if to.size > 262144 then publish_plain(to) end
 end
 
 local function log_of(name)

@@ -140,8 +140,7 @@ repeat
             at, i = at + 3, i + 1
           until i > many or A[ids_at + n + i] ~= id
           local length = call('RPUSH', base .. 'log:' .. id, unpack(lines))
-          lines[1] = published(epoch, int(length - #lines + 1), lines[1])
-          call('PUBLISH', base .. 'ch:' .. id, lines[2] and table.concat(lines, '\n') or lines[1])
+          publish_lines(base .. 'ch:' .. id, epoch, length - #lines + 1, lines)
           -- From now on its log has to be cut: the long way does.
           if length > log_max_events or length * 1024 > log_max_bytes then over_long[#over_long + 1] = id end
         end
@@ -155,7 +154,6 @@ repeat
         for i = 1, many do
           local id = A[ids_at + n + i]
           local json = '{"type":"completed","job":"' .. id .. after_id .. A[at + i] .. '}'
-          -- All of a parcel are far below what a message holds.
           if log then
             lines[i], size = json, size + #json
           else
@@ -187,11 +185,7 @@ repeat
             between = between .. offset .. A[at + 7]
             call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], offset, json))
           elseif log then
-            lines[#lines + 1], size = json, size + #json
-            if size > MESSAGE then
-              append_lines(log, lines, size)
-              lines, size = {}, 0
-            end
+            lines[i], size = json, size + #json
           else
             call('PUBLISH', base .. 'ch:' .. id, published(A[at + 6], '1', json))
           end
