@@ -59,7 +59,7 @@ impl Batch {
 
     /// How many frames are not completely written.
     pub fn len(&self) -> usize {
-        self.frames.len()
+        self.frames.iter().map(Frame::count).sum()
     }
 
     /// Whether everything is written.
@@ -75,6 +75,13 @@ impl Batch {
     /// Gives up what is not begun; the rest of a frame stays, since the peer could read nothing after half a one.
     pub fn cut(&mut self) {
         self.frames.truncate(usize::from(self.begun > 0));
+        if let Some(first) = self.frames.front_mut() {
+            first.end_with(self.begun);
+            if first.len() == self.begun {
+                self.frames.clear();
+                self.begun = 0;
+            }
+        }
     }
 
     /// Writes everything. Dropping the future loses nothing: what is written is taken off as it goes.
@@ -134,7 +141,8 @@ impl Batch {
                 return Ok(());
             }
             self.begun -= bytes;
-            self.sent += Sent { frames: 1, bytes };
+            let frames = frame.count();
+            self.sent += Sent { frames, bytes };
             self.frames.pop_front();
         }
         // An idle connection holds no buffer.
@@ -148,7 +156,7 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     use super::Batch;
-    use crate::Frame;
+    use crate::{Frame, run::Run};
 
     #[tokio::test]
     async fn everything_arrives_in_order_through_a_narrow_pipe() {
@@ -191,5 +199,24 @@ mod tests {
         fresh.push(Frame::text("abc"));
         fresh.cut();
         assert!(fresh.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_cut_takes_the_frames_off_that_are_not_begun() {
+        for (room, rest) in [(7, "def"), (10, "")] {
+            let (mut near, _far) = tokio::io::duplex(room);
+            let mut run = Run::default();
+            for text in ["abc", "def", "ghi"] {
+                run.text(text);
+            }
+            let mut batch = Batch::default();
+            batch.push(run.finish().unwrap());
+            assert!(futures_util::FutureExt::now_or_never(batch.write(&mut near)).is_none());
+            batch.cut();
+            assert_eq!(batch.len(), 2 * usize::from(!rest.is_empty()));
+            if let Some(left) = batch.frames.front() {
+                assert_eq!(left.len(), 10);
+            }
+        }
     }
 }

@@ -265,20 +265,19 @@ impl Channel {
             if frames.is_empty() {
                 return;
             }
+            let count = frames.iter().map(|frame| frame.count() as u64).sum::<u64>();
             let (pushed, first) = outbox.put_all(frames);
             if first {
                 due.push(Arc::clone(outbox));
             }
             match pushed {
-                Pushed::Queued => delivered += frames.len() as u64,
+                Pushed::Queued => delivered += count,
                 Pushed::Overflowed(dropped) => metrics.overflowed(dropped),
                 Pushed::Closed => {}
             }
         };
-        if !events.plain.is_empty() {
-            for outbox in state.plain.values() {
-                put(outbox, &events.plain);
-            }
+        for outbox in state.plain.values() {
+            put(outbox, events.plain.as_slice());
         }
         for subscriber in state.subscribers.values_mut() {
             if events.comings && !subscriber.join_leave {

@@ -1,14 +1,16 @@
 //! What an event of a feed is to clients: encoded once, for as many as there are.
 
+use std::borrow::Cow;
+
 use broker::Envelope;
 use protocol::{
-    CHAT_KIND, Event, EventType,
+    CHAT_KIND, EventType,
     centrifugo::{event_publication, push, room_publication},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Frame;
+use crate::{Frame, run::Run};
 
 /// What the events of a feed are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +30,8 @@ pub(crate) struct Encoded {
     pub(crate) pushes: Vec<Frame>,
     /// The offsets of these.
     pub(crate) offsets: Vec<u64>,
-    /// For clients of the plain protocol.
-    pub(crate) plain: Vec<Frame>,
+    /// All for clients of the plain protocol, if they see any of them.
+    pub(crate) plain: Option<Frame>,
     /// Whether these are comings and goings, which not all sessions want.
     pub(crate) comings: bool,
     /// For whom they are encoded: plain clients, and sessions.
@@ -59,6 +61,7 @@ impl Encoded {
         (plain, sessions): (bool, bool),
     ) -> Vec<Self> {
         let own = is_own(channel);
+        let mut run = Run::default();
         let mut all: Vec<Self> = Vec::new();
         for event in events {
             let (push, comes) = match encoding {
@@ -87,8 +90,11 @@ impl Encoded {
                 group.offsets.push(event.offset);
             }
             if plain && encoding == Encoding::Events {
-                group.plain.extend(plain_text(event));
+                plain_text(&mut run, event);
             }
+        }
+        if let Some(group) = all.last_mut() {
+            group.plain = run.finish();
         }
         all
     }
@@ -155,24 +161,40 @@ fn room_push(channel: &str, envelope: &Envelope<'_>) -> (Option<Frame>, bool) {
     }
 }
 
-/// What a plain client sees of an event, if anything.
-fn plain_text(envelope: &Envelope<'_>) -> Option<Frame> {
-    let event: Event<'_> = serde_json::from_str(envelope.event.get()).ok()?;
-    let data = event.data?.get();
-    match event.event {
-        // As it was typed.
-        EventType::Queued => Some(Frame::text(&serde_json::from_str::<String>(data).ok()?)),
-        // As the worker wrote it.
-        EventType::Completed if event.kind.as_str() == CHAT_KIND => Some(Frame::text(data)),
-        _ => None,
-    }
+/// What of an event decides what a plain client sees of it. The rest is not looked at.
+#[derive(Deserialize)]
+struct Shown<'a> {
+    #[serde(rename = "type")]
+    event: EventType,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
 }
+
+/// Adds what a plain client sees of an event, if anything.
+fn plain_text(run: &mut Run, envelope: &Envelope<'_>) -> Option<()> {
+    let shown: Shown<'_> = serde_json::from_str(envelope.event.get()).ok()?;
+    let data = shown.data?.get();
+    match shown.event {
+        // As it was typed.
+        EventType::Queued => run.text(&serde_json::from_str::<Text<'_>>(data).ok()?.0),
+        // As the worker wrote it.
+        EventType::Completed if shown.kind == CHAT_KIND => run.text(data),
+        _ => {}
+    }
+    Some(())
+}
+
+/// A text that is copied only where something in it is escaped.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
     use broker::Envelope;
 
-    use super::{Encoded, Encoding, plain_text};
+    use super::{Encoded, Encoding};
     use crate::Frame;
 
     fn plain(members: &str) -> Option<Frame> {
@@ -180,7 +202,9 @@ mod tests {
         let json = format!(
             r#"{{"epoch":"a","offset":1,"event":{{"job":"{id}","attempt":1,"time":5,{members}}}}}"#
         );
-        plain_text(&serde_json::from_str::<Envelope<'_>>(&json).unwrap())
+        let event = serde_json::from_str(&json).unwrap();
+        let all = Encoded::of("chat:lobby", Encoding::Events, &[event], (true, false));
+        all.into_iter().next().unwrap().plain
     }
 
     #[test]
@@ -223,6 +247,6 @@ mod tests {
             )]
         );
         assert_eq!(all[1].last, 0);
-        assert!(all.iter().all(|group| group.plain.is_empty()));
+        assert!(all.iter().all(|group| group.plain.is_none()));
     }
 }

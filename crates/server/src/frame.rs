@@ -21,10 +21,11 @@ const MAX_CONTROL: usize = 125;
 /// The longest header of an unmasked frame, in bytes.
 const MAX_HEADER: usize = 10;
 
-/// An encoded frame. Clones share its bytes.
+/// An encoded frame, or several in a row ([`Run`](crate::run::Run)). Clones share its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     bytes: Bytes,
+    count: u32,
     /// What it tells the latest of; a later one of the same makes it superfluous.
     topic: Option<NonZeroU64>,
 }
@@ -44,6 +45,7 @@ impl Frame {
     pub const fn ping() -> Self {
         Self {
             bytes: Bytes::from_static(&[FINAL | PING, 0]),
+            count: 1,
             topic: None,
         }
     }
@@ -66,6 +68,31 @@ impl Frame {
         payload[..2].copy_from_slice(&code.to_be_bytes());
         payload[2..2 + end].copy_from_slice(&reason.as_bytes()[..end]);
         Self::encode(CLOSE, &payload[..2 + end])
+    }
+
+    /// So many whole frames.
+    pub(crate) const fn several(bytes: Bytes, count: u32) -> Self {
+        Self {
+            bytes,
+            count,
+            topic: None,
+        }
+    }
+
+    /// How many it is: one, but for several in a row.
+    pub(crate) const fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Takes off the frames behind the one that the byte before this place is in.
+    pub(crate) fn end_with(&mut self, begun: usize) {
+        let (mut end, mut count) = (0, 0);
+        while end < begun.min(self.bytes.len()) {
+            end += length(&self.bytes[end..]);
+            count += 1;
+        }
+        self.bytes.truncate(end);
+        self.count = count;
     }
 
     /// Its length on the wire, in bytes.
@@ -103,23 +130,44 @@ impl Frame {
 
     fn encode(opcode: u8, payload: &[u8]) -> Self {
         let mut bytes = BytesMut::with_capacity(MAX_HEADER + payload.len());
-        bytes.put_u8(FINAL | opcode);
-        match payload.len() {
-            short @ 0..=125 => bytes.put_u8(u8::try_from(short).expect("at most 125")),
-            middle @ 126..=0xFFFF => {
-                bytes.put_u8(126);
-                bytes.put_u16(u16::try_from(middle).expect("at most 65535"));
-            }
-            long => {
-                bytes.put_u8(127);
-                bytes.put_u64(long as u64);
-            }
+        put(&mut bytes, opcode, payload);
+        Self::several(bytes.freeze(), 1)
+    }
+}
+
+/// Writes a text message in one frame.
+pub(crate) fn put_text(bytes: &mut BytesMut, text: &str) {
+    put(bytes, TEXT, text.as_bytes());
+}
+
+fn put(bytes: &mut BytesMut, opcode: u8, payload: &[u8]) {
+    bytes.reserve(MAX_HEADER + payload.len());
+    bytes.put_u8(FINAL | opcode);
+    match payload.len() {
+        short @ 0..=125 => bytes.put_u8(u8::try_from(short).expect("at most 125")),
+        middle @ 126..=0xFFFF => {
+            bytes.put_u8(126);
+            bytes.put_u16(u16::try_from(middle).expect("at most 65535"));
         }
-        bytes.put_slice(payload);
-        Self {
-            bytes: bytes.freeze(),
-            topic: None,
+        long => {
+            bytes.put_u8(127);
+            bytes.put_u64(long as u64);
         }
+    }
+    bytes.put_slice(payload);
+}
+
+/// How long the frame is with which these bytes begin, its header included.
+fn length(bytes: &[u8]) -> usize {
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .fold(0, |n, &digit| n << 8 | usize::from(digit))
+    };
+    match bytes[1] {
+        126 => 4 + number(&bytes[2..4]),
+        127 => 10 + number(&bytes[2..10]),
+        short => 2 + usize::from(short),
     }
 }
 

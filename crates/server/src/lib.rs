@@ -37,6 +37,7 @@ mod page;
 mod plain;
 mod probe;
 mod routes;
+mod run;
 mod session;
 mod tail;
 #[cfg(feature = "testing")]

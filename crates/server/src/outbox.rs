@@ -77,6 +77,8 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Frame>,
+    /// How many these are, and their bytes.
+    count: usize,
     bytes: usize,
     /// What is taken from these and not written yet. Nothing else may be written meanwhile.
     batch: Batch,
@@ -142,19 +144,20 @@ impl Outbox {
             return (Pushed::Closed, None);
         }
         let was_idle = state.frames.is_empty();
-        let bytes: usize = frames.iter().map(Frame::len).sum();
-        if !state.has_room(self.limits, frames.len(), bytes) {
+        let (count, bytes) = size(frames);
+        if !state.has_room(self.limits, count, bytes) {
             state.conflate();
         }
-        if !state.has_room(self.limits, frames.len(), bytes) {
-            let dropped = state.frames.len() + frames.len();
+        if !state.has_room(self.limits, count, bytes) {
+            let dropped = state.count + count;
             state.frames = VecDeque::new();
-            state.bytes = 0;
+            (state.count, state.bytes) = (0, 0);
             drop(state);
             self.ask(Signal::Slow);
             return (Pushed::Overflowed(dropped), None);
         }
         state.frames.extend(frames.iter().cloned());
+        state.count += count;
         state.bytes += bytes;
         (Pushed::Queued, was_idle.then_some(state))
     }
@@ -244,7 +247,7 @@ impl Outbox {
     pub async fn room(&self) {
         poll_fn(|_| {
             let mut state = self.lock();
-            let frames = state.frames.len() + state.writing.0;
+            let frames = state.count + state.writing.0;
             let bytes = state.bytes + state.writing.1;
             state.crowded = frames > self.limits.frames / 2 || bytes > self.limits.bytes / 2;
             if state.crowded {
@@ -271,7 +274,7 @@ impl Outbox {
     /// How many frames and bytes wait or are being written.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let state = self.lock();
-        let frames = state.frames.len() + state.writing.0;
+        let frames = state.count + state.writing.0;
         (frames, state.bytes + state.writing.1)
     }
 
@@ -325,7 +328,7 @@ impl Outbox {
 
 impl State {
     fn has_room(&self, limits: Limits, frames: usize, bytes: usize) -> bool {
-        let frames = self.frames.len() + self.writing.0 + frames;
+        let frames = self.count + self.writing.0 + frames;
         let alone = frames == 1;
         frames <= limits.frames && (self.bytes + self.writing.1 + bytes <= limits.bytes || alone)
     }
@@ -340,7 +343,7 @@ impl State {
             .filter(|frame| frame.topic().is_none_or(|topic| told.insert(topic)))
             .collect();
         kept.make_contiguous().reverse();
-        self.bytes = kept.iter().map(Frame::len).sum();
+        (self.count, self.bytes) = size(&kept);
         self.frames = kept;
     }
 
@@ -361,7 +364,7 @@ impl State {
         }
         // Idle connections are many; a buffer each would be most of their memory. So it goes with what is in it.
         let all = std::mem::take(&mut self.frames);
-        let (mut count, mut bytes) = (all.len(), self.bytes);
+        let (mut count, mut bytes) = (self.count, self.bytes);
         if bytes <= most {
             batch.append(all);
         } else {
@@ -371,7 +374,7 @@ impl State {
                 && (count == 0 || bytes + frame.len() <= most)
             {
                 bytes += frame.len();
-                count += 1;
+                count += frame.count();
                 self.frames
                     .pop_front()
                     .into_iter()
@@ -381,10 +384,19 @@ impl State {
                 self.frames = VecDeque::new();
             }
         }
+        self.count -= count;
         self.bytes -= bytes;
         self.writing = (count, bytes);
         control + bytes
     }
+}
+
+/// How many frames these are, and their bytes.
+fn size<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> (usize, usize) {
+    let frames = frames.into_iter();
+    frames.fold((0, 0), |(count, bytes), frame| {
+        (count + frame.count(), bytes + frame.len())
+    })
 }
 
 /// Wakes the connection's task after the lock is released, so that it does not run into it.
