@@ -19,6 +19,9 @@ use crate::reign::Reign;
 /// How often a script is loaded anew for one call: twice would mean that Redis was started again meanwhile.
 const LOADS: usize = 3;
 
+/// How many bytes a call has, at most, that is for one job or two.
+const FEW: usize = 2048;
+
 /// Of how many runs a script remembers its digest: a Cluster has as many as it has primaries, and one more with each
 /// failover.
 const RUNS: usize = 256;
@@ -27,6 +30,7 @@ const RUNS: usize = 256;
 pub(crate) struct Script {
     flags: &'static str,
     body: String,
+    publishes: bool,
     digests: Mutex<HashMap<Run, Arc<str>>>,
 }
 
@@ -42,6 +46,7 @@ impl Script {
     pub(crate) fn new(flags: &'static str, body: String) -> Self {
         Self {
             flags,
+            publishes: body.contains("'PUBLISH'"),
             body,
             digests: Mutex::default(),
         }
@@ -62,6 +67,7 @@ impl Script {
         if run.clustered {
             // Messages stay on the node that has the slot.
             text.replace("'PUBLISH'", "'SPUBLISH'")
+                .replace("'NUMSUB'", "'SHARDNUMSUB'")
         } else {
             text
         }
@@ -104,15 +110,28 @@ impl Call<'_> {
         }
     }
 
-    fn command(&self, digest: &str) -> Cmd {
-        let args = self.args.args_iter().filter_map(|arg| match arg {
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.args.args_iter().filter_map(|arg| match arg {
             Arg::Simple(bytes) => Some(bytes),
             _ => None,
-        });
-        let bytes = args.clone().map(<[u8]>::len).sum::<usize>();
-        let mut cmd = Cmd::with_capacity(self.args.args_iter().len() + 3, bytes + 64);
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts().map(<[u8]>::len).sum()
+    }
+
+    /// Whether Redis is to write what the script publishes before the answer to it. It writes to the clients in the reverse order
+    /// in which it first had something for them: so there has to be an answer to something before. The one who waits
+    /// longest then waits less; but where calls are many, those that call are what everybody waits for.
+    fn is_answered_last(&self) -> bool {
+        self.script.publishes && self.bytes() <= FEW
+    }
+
+    fn command(&self, digest: &str) -> Cmd {
+        let mut cmd = Cmd::with_capacity(self.args.args_iter().len() + 3, self.bytes() + 64);
         cmd.arg("EVALSHA").arg(digest).arg(1);
-        for arg in args {
+        for arg in self.parts() {
             cmd.arg(arg);
         }
         cmd
@@ -180,7 +199,16 @@ impl Link {
         let mut loads = 0;
         loop {
             let cmd = call.command(&call.script.digest(&run));
-            match cmd.query_async(&mut self.connection).await {
+            let answer = if call.is_answered_last() {
+                let mut both = redis::pipe();
+                both.cmd("EXISTS").arg(call.key()).ignore();
+                both.add_command(cmd);
+                let answer = both.query_async::<(T,)>(&mut self.connection).await;
+                answer.map(|(answer,)| answer)
+            } else {
+                cmd.query_async(&mut self.connection).await
+            };
+            match answer {
                 Err(error) if is_unknown(&error) && loads < LOADS => loads += 1,
                 answer => return answer,
             }

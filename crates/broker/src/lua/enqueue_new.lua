@@ -139,15 +139,14 @@ repeat
     if taker then call('ZADD', base .. 'offers', taker.since, taker.text) end
     break
   end
-  if taker then
-    local hand = base .. 'hand:' .. taker.name
-    if call('PUBLISH', hand, taker.offer .. ' ' .. run .. ' ' .. A[first] .. '\n' .. pairs_to_set[2]) > 0 then
-      call('SET', hand, taker.offer .. ' ' .. A[first], 'PX', 3600000)
-    else
-      -- The worker is gone: the job waits like any other.
-      call('SET', job_key .. A[first], record)
-      taker, begun = nil, nil
-    end
+  local hand, message = taker and base .. 'hand:' .. taker.name, nil
+  if taker and call('PUBSUB', 'NUMSUB', hand)[2] > 0 then
+    message = taker.offer .. ' ' .. run .. ' ' .. A[first] .. '\n' .. pairs_to_set[2]
+    call('SET', hand, taker.offer .. ' ' .. A[first], 'PX', 3600000)
+  elseif taker then
+    -- The worker is gone: the job waits like any other.
+    call('SET', job_key .. A[first], record)
+    taker, begun = nil, nil
   end
 
   local reply, of_tenant, rings, last_epoch = {}, {}, {}
@@ -211,6 +210,8 @@ repeat
     call('ZADD', base .. 'active', int(taker.deadline), A[first])
     call('HSET', base .. 'count', 'sequence', int(sequence), 'enqueued', enqueued,
       'due', int(math.min(tonumber(counted[7]) or 0, taker.deadline)))
+    -- Of several messages Redis writes the last one first, and this is the one that is waited for.
+    call('PUBLISH', hand, message)
   else
     call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
       'enqueued', enqueued)
