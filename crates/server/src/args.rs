@@ -48,7 +48,7 @@ pub struct ServerArgs {
     /// How long a message may be, in bytes; a longer one closes the connection with 1009
     #[arg(long, env = "MAX_FRAME_BYTES", default_value_t = limits::DEFAULT_MAX_FRAME_BYTES)]
     pub max_frame_bytes: usize,
-    /// How many frames may wait for one slow client before it is closed with 1013; each takes some 40 bytes beside its own
+    /// How many frames may wait for one slow client before it is closed with 1013; each takes some 50 bytes beside its own
     #[arg(long, env = "OUTBOX_FRAMES", default_value_t = 16 * 1024)]
     pub outbox_frames: usize,
     /// How many bytes may wait for one slow client before it is closed with 1013

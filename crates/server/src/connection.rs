@@ -24,10 +24,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
 
 use crate::{
-    Batch, Close, Frame, Metrics, Outbox, Session,
+    Batch, Close, Frame, Metrics, Outbox, Session, Signal,
     inbound::Inbound,
     keepalive::{Due, Keepalive},
-    outbox::Signal,
 };
 
 /// How long a client may take to read the close frame, and again to answer it.

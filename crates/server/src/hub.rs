@@ -7,10 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    Outbox,
-    outbox::{Limits, Signal},
-};
+use crate::{Limits, Outbox, Signal};
 
 /// All connections of this server.
 #[derive(Debug)]
@@ -112,7 +109,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::Hub;
-    use crate::outbox::{Limits, Signal};
+    use crate::{Limits, Signal};
 
     fn hub() -> Arc<Hub> {
         let limits = Limits {

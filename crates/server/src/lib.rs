@@ -39,6 +39,7 @@ mod probe;
 mod routes;
 mod run;
 mod session;
+mod signal;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -58,7 +59,8 @@ pub use hub::{Hub, Membership};
 pub use inbound::Inbound;
 pub use metrics::Metrics;
 pub use namespaces::{Namespaces, NamespacesError, RoomOptions};
-pub use outbox::{Limits, Outbox, Pushed, Signal};
+pub use outbox::{Limits, Outbox, Pushed};
 pub use plain::{PlainSession, Room};
 pub use service::{OriginPolicy, OriginRefused};
 pub use session::Session;
+pub use signal::Signal;

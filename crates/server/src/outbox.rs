@@ -20,7 +20,7 @@ use std::{
 use protocol::centrifugo::Disconnect;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::{Batch, Frame, batch::Sent};
+use crate::{Batch, Frame, Signal, batch::Sent};
 
 /// How many bytes the writer takes at a time. Smaller than a bound, so that a slow client that still reads gets
 /// a batch through within the write timeout.
@@ -35,22 +35,6 @@ pub struct Limits {
     pub frames: usize,
     /// The most bytes that may wait. A single longer frame is taken when nothing else waits.
     pub bytes: usize,
-}
-
-/// What the process asks of a connection. Each takes precedence over those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Signal {
-    /// To go on.
-    None,
-    /// To finish what is under way, and close.
-    Leave,
-    /// To close now, for the reason that was given.
-    Kick,
-    /// To close now, because the client does not read what it is sent.
-    Slow,
-    /// To end now, without a word.
-    Stop,
 }
 
 /// What became of delivered frames.
