@@ -11,7 +11,8 @@ use std::{
 
 use redis::{
     Arg, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind,
-    ToRedisArgs, aio::MultiplexedConnection,
+    ToRedisArgs, Value,
+    aio::{ConnectionLike as _, MultiplexedConnection},
 };
 
 use crate::reign::Reign;
@@ -200,11 +201,7 @@ impl Link {
         loop {
             let cmd = call.command(&call.script.digest(&run));
             let answer = if call.is_answered_last() {
-                let mut both = redis::pipe();
-                both.cmd("EXISTS").arg(call.key()).ignore();
-                both.add_command(cmd);
-                let answer = both.query_async::<(T,)>(&mut self.connection).await;
-                answer.map(|(answer,)| answer)
+                self.query_last(call.key(), cmd).await
             } else {
                 cmd.query_async(&mut self.connection).await
             };
@@ -219,6 +216,16 @@ impl Link {
             // Should Redis have been started again between the two, the text is another run's.
             run = self.read_run().await?;
         }
+    }
+
+    /// Sends a command behind another one, whose answer does not matter.
+    async fn query_last<T: FromRedisValue>(&mut self, key: &[u8], cmd: Cmd) -> RedisResult<T> {
+        let mut both = redis::pipe();
+        both.cmd("EXISTS").arg(key);
+        both.add_command(cmd);
+        let mut answers = self.connection.req_packed_commands(&both, 1, 1).await?;
+        let answer = answers.pop().unwrap_or(Value::Nil).extract_error()?;
+        Ok(T::from_redis_value(answer)?)
     }
 
     async fn read_run(&mut self) -> RedisResult<Run> {

@@ -64,6 +64,8 @@ do
       log.first = log.first + gone
       call('LTRIM', log.key, gone, -1)
     end
+    -- Somebody has added to it who knows nothing of segments, as an earlier version does.
+    if kept > log_max_events + MOST then survey(log) end
   end
 end
 

@@ -15,6 +15,31 @@ fn say(text: &str) -> JobOptions {
     }
 }
 
+/// What a log says of itself is what it has: how many events and bytes, in all and in its segments. Says how many events.
+async fn is_counted(rig: &Rig) -> usize {
+    let log: Vec<String> = rig
+        .server
+        .command(&["LRANGE", "test{chat}:log:room", "0", "-1"])
+        .await;
+    let words = ["HMGET", "test{chat}:top:room", "f", "o", "b", "n", "s", "m"];
+    let (first, offset, bytes, newest, size, full): (_, _, _, _, _, String) =
+        rig.server.command(&words).await;
+    let mut segments: Vec<(usize, usize)> = full
+        .split_whitespace()
+        .map(|segment| segment.split_once(':').unwrap())
+        .map(|(events, bytes)| (events.parse().unwrap(), bytes.parse().unwrap()))
+        .collect();
+    segments.push((newest, size));
+    let sums = segments.iter().fold((0, 0), |(events, bytes), segment| {
+        (events + segment.0, bytes + segment.1)
+    });
+    let is = (log.len(), log.iter().map(String::len).sum::<usize>());
+    assert_eq!(sums, is, "{segments:?}");
+    let (first, offset, bytes): (usize, usize, usize) = (first, offset, bytes);
+    assert_eq!((offset + 1 - first, bytes), is);
+    is.0
+}
+
 #[tokio::test]
 async fn a_log_is_bounded_by_count() {
     let args = QueueArgs {
@@ -27,8 +52,37 @@ async fn a_log_is_bounded_by_count() {
         let kept: u64 = rig.server.command(&["LLEN", "test{chat}:log:room"]).await;
         assert!(kept <= 114, "{kept} events are kept");
     }
-    let kept: u64 = rig.server.command(&["LLEN", "test{chat}:log:room"]).await;
-    assert!(kept >= 100);
+    let kept = is_counted(&rig).await;
+    assert!(kept >= 100, "{kept} events are kept");
+    // More at once than a segment has.
+    let submits = (0..400).map(|n| rig.submit("1", say(&"z".repeat(n % 70))));
+    futures_util::future::join_all(submits).await;
+    let kept = is_counted(&rig).await;
+    assert!((100..=114).contains(&kept), "{kept} events are kept");
+    // A list that was lost is counted anew.
+    let trim = ["LTRIM", "test{chat}:log:room", "-40", "-1"];
+    let _: String = rig.server.command(&trim).await;
+    rig.submit("1", say("after")).await;
+    assert_eq!(is_counted(&rig).await, 41);
+    for n in 0..100 {
+        rig.submit("1", say(&n.to_string())).await;
+    }
+    let kept = is_counted(&rig).await;
+    assert!((100..=114).contains(&kept), "{kept} events are kept");
+    // One that an earlier version wrote says nothing of segments.
+    let words = ["HDEL", "test{chat}:top:room", "m", "n", "s"];
+    let _: u64 = rig.server.command(&words).await;
+    rig.submit("1", say("later")).await;
+    assert!((100..=114).contains(&is_counted(&rig).await));
+    // Or it has added to one without a word of them.
+    let words = "HSET test{chat}:top:room m  n 0 s 0";
+    let words: Vec<_> = words.split(' ').collect();
+    let _: u64 = rig.server.command(&words).await;
+    for n in 0..30 {
+        rig.submit("1", say(&n.to_string())).await;
+    }
+    let kept = is_counted(&rig).await;
+    assert!((100..=114).contains(&kept), "{kept} events are kept");
 }
 
 #[tokio::test]
@@ -54,8 +108,14 @@ async fn a_log_is_bounded_by_bytes() {
     );
     // An event that is larger than the whole log is kept until the next one.
     rig.submit("1", say(&"y".repeat(60_000))).await;
-    let kept: u64 = rig.server.command(&["LLEN", "test{chat}:log:room"]).await;
-    assert_eq!(kept, 1);
+    assert_eq!(is_counted(&rig).await, 1);
+    // One that comes behind small ones does not keep these.
+    for n in 0..3 {
+        rig.submit("1", say(&n.to_string())).await;
+    }
+    assert_eq!(is_counted(&rig).await, 3);
+    rig.submit("1", say(&"y".repeat(60_000))).await;
+    assert_eq!(is_counted(&rig).await, 1);
 }
 
 #[tokio::test]
