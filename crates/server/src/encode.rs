@@ -93,6 +93,7 @@ impl Encoded {
                 plain_text(&mut run, event);
             }
         }
+        // Events of jobs are one group.
         if let Some(group) = all.last_mut() {
             group.plain = run.finish();
         }
