@@ -21,7 +21,7 @@ const MAX_CONTROL: usize = 125;
 /// The longest header of an unmasked frame, in bytes.
 const MAX_HEADER: usize = 10;
 
-/// An encoded frame, or several in a row ([`Run`](crate::run::Run)). Clones share its bytes.
+/// An encoded frame, or several in a row (`run.rs`). Clones share its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     bytes: Bytes,
