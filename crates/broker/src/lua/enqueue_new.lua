@@ -45,7 +45,10 @@ local function offered_for(kind)
     if now - since < 5000 then
       local name, lease, offer, kinds = string.match(text, '^(%S+) (%d+) (%d+) (.*)$')
       if kinds == '' or find(' ' .. kinds .. ' ', ' ' .. kind .. ' ', 1, true) then
-        return { text = text, since = since, name = name, deadline = now + lease, offer = offer }
+        -- Asked before anything is written: where it may not be asked, nothing was done. A worker that is gone is given nothing.
+        local hand = base .. 'hand:' .. name
+        if call('PUBSUB', 'NUMSUB', hand)[2] == 0 then return end
+        return { text = text, since = since, name = name, hand = hand, deadline = now + lease, offer = offer }
       end
       call('ZADD', base .. 'offers', since, text)
       return
@@ -128,26 +131,17 @@ repeat
       end
     end
   end
-  local record = pairs_to_set[2]
   if begun then
     pairs_to_set[2] = front .. ' from=2 log=2:1:' .. #events[1] + #begun .. ':' .. run .. ':' .. birth_epoch .. since ..
       A[first + 1]
   elseif taker then
-    pairs_to_set[2] = front .. record
+    pairs_to_set[2] = front .. pairs_to_set[2]
   end
   if not bytes or bytes > max_bytes or (last > 0 and call('MSETNX', unpack(pairs_to_set)) == 0) then
     if taker then call('ZADD', base .. 'offers', taker.since, taker.text) end
     break
   end
-  local hand, message = taker and base .. 'hand:' .. taker.name, nil
-  if taker and call('PUBSUB', 'NUMSUB', hand)[2] > 0 then
-    message = taker.offer .. ' ' .. run .. ' ' .. A[first] .. '\n' .. pairs_to_set[2]
-    call('SET', hand, taker.offer .. ' ' .. A[first], 'PX', 3600000)
-  elseif taker then
-    -- The worker is gone: the job waits like any other.
-    call('SET', job_key .. A[first], record)
-    taker, begun = nil, nil
-  end
+  if taker then call('SET', taker.hand, taker.offer .. ' ' .. A[first], 'PX', 3600000) end
 
   local reply, of_tenant, rings, last_epoch = {}, {}, {}
   at, i = cursor, 0
@@ -211,7 +205,7 @@ repeat
     call('HSET', base .. 'count', 'sequence', int(sequence), 'enqueued', enqueued,
       'due', int(math.min(tonumber(counted[7]) or 0, taker.deadline)))
     -- Of several messages Redis writes the last one first, and this is the one that is waited for.
-    call('PUBLISH', hand, message)
+    call('PUBLISH', taker.hand, taker.offer .. ' ' .. run .. ' ' .. A[first] .. '\n' .. pairs_to_set[2])
   else
     call('HSET', base .. 'count', 'waiting', int(waiting + n), 'bytes', int(bytes), 'sequence', int(sequence),
       'enqueued', enqueued)
